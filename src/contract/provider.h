@@ -1,0 +1,82 @@
+// A Provider runs functions: on this machine, on a Swarm, behind another OpenFaaS API.
+//
+// Threads:  every call is made on the control core.
+// Lifetime: arguments live until the returned task finishes or is destroyed.
+// Cancel:   destroying a task stops the waiting, not the work already asked of the provider.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "base/result.h"
+#include "model/function_spec.h"
+#include "model/function_status.h"
+#include "net/task.h"
+
+namespace faas {
+
+/// Where one ready replica listens. Shared by every core; `in_flight` is the calls under way from this
+/// gateway, kept by whoever sends them (relaxed atomics: balancing is a preference, not a promise).
+struct Endpoint {
+  std::string address;  ///< "unix:/path" or "10.0.0.1:8080"
+  alignas(64) std::atomic<std::uint32_t> in_flight{0};
+};
+
+/// What a call needs to know of one function. Immutable.
+struct FunctionEntry {
+  FunctionName name;
+  std::uint32_t replicas = 0;                     ///< wanted
+  std::vector<std::shared_ptr<Endpoint>> ready;   ///< replicas that take calls now
+  std::string why_not_ready;                      ///< a sentence, when `ready` is empty and replicas > 0
+};
+
+struct TransparentHash {
+  using is_transparent = void;
+  std::size_t operator()(std::string_view text) const noexcept { return std::hash<std::string_view>{}(text); }
+};
+
+/// Every function that exists, by "name.namespace". Immutable; a change publishes a new one.
+struct Snapshot {
+  std::unordered_map<std::string, std::shared_ptr<const FunctionEntry>, TransparentHash, std::equal_to<>>
+      functions;
+};
+
+class SnapshotListener {
+ public:
+  virtual ~SnapshotListener() = default;
+  /// Called on the control core after every change; returns at once.
+  virtual void publish(std::shared_ptr<const Snapshot> snapshot) = 0;
+};
+
+struct ProviderInfo {
+  std::string provider;
+  std::string orchestration;
+  std::string release;
+  std::string sha;
+};
+
+class Provider {
+ public:
+  virtual ~Provider() = default;
+
+  /// Stores a new function and returns; it starts afterwards, status tells how that goes.
+  /// Errors: already_exists (409); invalid (400); unavailable.
+  virtual Task<Result<void>> deploy(const FunctionSpec& spec) = 0;
+  /// Replaces a function, keeps its replica count; the old version serves until the new one is ready.
+  /// Errors: not_found (404); invalid (400).
+  virtual Task<Result<void>> update(const FunctionSpec& spec) = 0;
+  /// Errors: not_found.
+  virtual Task<Result<void>> remove(const FunctionName& name) = 0;
+  /// Errors: not_found; invalid.
+  virtual Task<Result<void>> scale(const FunctionName& name, std::uint32_t replicas) = 0;
+  /// Errors: not_found.
+  virtual Task<Result<FunctionStatus>> status(const FunctionName& name) = 0;
+  /// Ordered by name. An empty namespace means the default one.
+  virtual Task<Result<std::vector<FunctionStatus>>> list(std::string_view name_space) = 0;
+  virtual ProviderInfo info() const = 0;
+};
+
+}  // namespace faas
