@@ -70,6 +70,7 @@ class Timer {
 
 class Core final {
  public:
+  /// Ignores SIGPIPE in the whole process.
   Core();
   ~Core();
   Core(const Core&) = delete;

@@ -13,8 +13,9 @@ namespace detail {
 // Lives on the waiting core; the working core only carries the pointer back.
 template <class T>
 struct Visit {
+  explicit Visit(Core& core) : home(core) {}
   Core& home;
-  Waiter waiter;
+  std::coroutine_handle<> waiter;
   std::optional<T> value;
   bool abandoned = false;
 };
@@ -26,7 +27,7 @@ Task<> visit(std::shared_ptr<Visit<T>> visit, Make make) {
   auto& home = visit->home;
   home.post([visit = std::move(visit), value = std::move(value)]() mutable {
     visit->value.emplace(std::move(value));
-    if (!visit->abandoned) visit->waiter.handle.resume();
+    if (!visit->abandoned) visit->waiter.resume();
   });
 }
 
@@ -38,7 +39,7 @@ struct VisitEnd {
   VisitEnd& operator=(const VisitEnd&) = delete;
   ~VisitEnd() { visit->abandoned = true; }
   bool await_ready() const noexcept { return visit->value.has_value(); }
-  void await_suspend(std::coroutine_handle<> handle) { visit->waiter.handle = handle; }
+  void await_suspend(std::coroutine_handle<> handle) { visit->waiter = handle; }
   void await_resume() const noexcept {}
 };
 
@@ -46,7 +47,7 @@ struct VisitEnd {
 
 template <class T, class Make>
 Task<T> on(Core& core, Make make) {
-  auto visit = std::make_shared<detail::Visit<T>>(detail::Visit<T>{.home = Core::current()});
+  auto visit = std::make_shared<detail::Visit<T>>(Core::current());
   core.post([&core, visit, make = std::move(make)]() mutable {
     core.spawn(detail::visit<T>(std::move(visit), std::move(make)));
   });

@@ -8,7 +8,7 @@
 
 namespace faas::net {
 
-/// Blocks the signals in this thread and those it starts later. First thing in main(). Ignores SIGPIPE.
+/// Blocks the signals in this thread and those it starts later. First thing in main().
 void block_signals(std::initializer_list<int> signals);
 
 /// The blocked signals as a readable descriptor.

@@ -87,10 +87,11 @@ class Stream final {
   /// What can be written without waiting; -1 with errno when it broke, 0 when it would wait.
   ssize_t write_now(std::span<const iovec> pieces);
 
-  /// Waits until the descriptor is readable (a pidfd, a listening socket) or, for `hangup`, until the
-  /// peer is gone altogether.
+  /// Waits until the descriptor is readable (a pidfd, a listening socket), writable (a connecting one) or,
+  /// for `hangup`, until the peer is gone altogether. One wait at a time.
   class Wait;
   [[nodiscard]] Wait readable();
+  [[nodiscard]] Wait writable();
   [[nodiscard]] Wait hangup();
 
   /// Sends the end of the stream to the peer, who may still answer (sockets).
@@ -160,7 +161,7 @@ class Stream::Write final {
 
 class Stream::Wait final {
  public:
-  enum class For { readable, hangup };
+  enum class For { readable, writable, hangup };
   Wait(Stream& stream, For what) : stream_(stream), what_(what) {}
   Wait(const Wait&) = delete;
   Wait& operator=(const Wait&) = delete;
@@ -181,6 +182,7 @@ inline Stream::Read Stream::read(std::span<char> buffer) { return Read(*this, bu
 inline Stream::Write Stream::write(std::span<const std::string_view> pieces) { return Write(*this, pieces); }
 inline Stream::Write Stream::write(std::string_view bytes) { return Write(*this, {&bytes, 1}); }
 inline Stream::Wait Stream::readable() { return Wait(*this, Wait::For::readable); }
+inline Stream::Wait Stream::writable() { return Wait(*this, Wait::For::writable); }
 inline Stream::Wait Stream::hangup() { return Wait(*this, Wait::For::hangup); }
 
 }  // namespace faas::net
