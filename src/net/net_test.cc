@@ -223,7 +223,7 @@ TEST(Connect, SaysThatNobodyListens) {
   });
 }
 
-TEST(HalfClosed, APeerThatIsGoneIsTold_FromOneThatOnlyFinishedSending) {
+TEST(Hangup, OneByteTellsAPeerThatIsGoneFromOneThatOnlyFinishedSending) {
   run([](Core&) -> Task<> {
     auto listener = listen(*Address::parse("127.0.0.1:0"));
     const auto address = Address::parse("127.0.0.1:" + std::to_string(port_of(listener->get())));
@@ -234,7 +234,8 @@ TEST(HalfClosed, APeerThatIsGoneIsTold_FromOneThatOnlyFinishedSending) {
     gone->close();
     half->shutdown_write();
     const auto hung_up = [](Stream& stream) -> Task<> {
-      probe_half_closed(stream.fd());
+      auto wrote = co_await stream.write("H");
+      EXPECT_TRUE(wrote.has_value());
       co_await stream.hangup();
     };
     Running<void> half_watch(hung_up(half_server));

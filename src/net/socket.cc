@@ -158,13 +158,4 @@ Task<Result<Stream>> connect(const Address& address) {
   co_return stream;
 }
 
-void probe_half_closed(int fd) {
-  // The first probe goes out a second after the FIN, its answer has another second. Linux answers none for
-  // a socket that its process has closed.
-  set_option(fd, IPPROTO_TCP, TCP_KEEPIDLE, 1);
-  set_option(fd, IPPROTO_TCP, TCP_KEEPINTVL, 1);
-  set_option(fd, IPPROTO_TCP, TCP_KEEPCNT, 1);
-  set_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
-}
-
 }  // namespace faas::net

@@ -42,9 +42,4 @@ class Address final {
 /// Connects. TCP_NODELAY is set. Errors: refused, machine (nothing was sent).
 [[nodiscard]] Task<Result<Stream>> connect(const Address& address);
 
-/// When the peer has sent its FIN, TCP cannot tell a client that only finished sending from one that is
-/// gone. A kernel that has closed a socket no longer answers keep-alive probes, one that has half-closed it
-/// does: this turns probes on, so that Stream::hangup() sees a gone peer after about 2 s.
-void probe_half_closed(int fd);
-
 }  // namespace faas::net

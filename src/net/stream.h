@@ -88,7 +88,9 @@ class Stream final {
   ssize_t write_now(std::span<const iovec> pieces);
 
   /// Waits until the descriptor is readable (a pidfd, a listening socket), writable (a connecting one) or,
-  /// for `hangup`, until the peer is gone altogether. One wait at a time.
+  /// for `hangup`, until the peer is known to be gone altogether: it has reset the connection. TCP does not
+  /// tell a peer that is gone from one that has only finished sending; the next byte written to it does.
+  /// One wait at a time.
   class Wait;
   [[nodiscard]] Wait readable();
   [[nodiscard]] Wait writable();
