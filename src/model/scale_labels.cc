@@ -1,0 +1,42 @@
+#include "model/scale_labels.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <optional>
+
+#include "base/units.h"
+#include "model/json.h"
+
+namespace faas {
+namespace {
+
+Result<std::optional<std::uint32_t>> label_count(const FunctionSpec& spec, std::string_view label,
+                                                 std::uint32_t least) {
+  if (!spec.labels) return std::optional<std::uint32_t>();
+  const auto found = spec.labels->find(std::string(label));
+  if (found == spec.labels->end()) return std::optional<std::uint32_t>();
+  const auto value = parse_integer(found->second);
+  if (!value || *value < std::int64_t{least} || *value > std::int64_t{kReplicasMax}) {
+    return invalid_request(fmt::format("labels.{} must be a whole number from {} to {}, not \"{}\"", label,
+                                       least, kReplicasMax, found->second.substr(0, 32)));
+  }
+  return std::optional(static_cast<std::uint32_t>(*value));
+}
+
+}  // namespace
+
+Result<ScaleRange> parse_scale_range(const FunctionSpec& spec) {
+  TRY_ASSIGN(const auto min, label_count(spec, kScaleMinLabel, 0));
+  TRY_ASSIGN(const auto max, label_count(spec, kScaleMaxLabel, 1));
+  ScaleRange range;
+  range.min = min.value_or(range.min);
+  range.max = max.value_or(std::max(range.max, range.min));
+  if (range.min > range.max) {
+    return invalid_request(fmt::format("labels.{} is {}, more than labels.{}, which is {}", kScaleMinLabel,
+                                       range.min, kScaleMaxLabel, range.max));
+  }
+  return range;
+}
+
+}  // namespace faas

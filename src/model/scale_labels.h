@@ -1,0 +1,29 @@
+// How many replicas a function may have, as its labels com.openfaas.scale.min and .max say.
+#pragma once
+
+#include <cstdint>
+
+#include "base/result.h"
+#include "model/function_spec.h"
+
+namespace faas {
+
+/// More replicas of one function than this are a mistake on any machine we know.
+inline constexpr std::uint32_t kReplicasMax = 10000;
+
+inline constexpr std::string_view kScaleMinLabel = "com.openfaas.scale.min";
+inline constexpr std::string_view kScaleMaxLabel = "com.openfaas.scale.max";
+
+struct ScaleRange {
+  std::uint32_t min = 1;
+  std::uint32_t max = 20;
+
+  friend bool operator==(const ScaleRange&, const ScaleRange&) = default;
+};
+
+/// The range the labels ask for. An absent maximum gives way to a larger minimum.
+/// Errors: invalid, client: the text names the label; min is 0 to kReplicasMax, max 1 to kReplicasMax,
+/// min <= max.
+[[nodiscard]] Result<ScaleRange> parse_scale_range(const FunctionSpec& spec);
+
+}  // namespace faas

@@ -1,0 +1,15 @@
+// What the JSON of a deployment and of a status have in common.
+#pragma once
+
+#include <boost/json/object.hpp>
+#include <string_view>
+
+#include "model/function_spec.h"
+
+namespace faas {
+
+/// Adds the deployment's fields to `object`, in the order OpenFaaS prints them, leaving out what is empty.
+/// `name_key` is "service" in a deployment and "name" in a status.
+void print_spec_fields(const FunctionSpec& spec, std::string_view name_key, boost::json::object& object);
+
+}  // namespace faas
