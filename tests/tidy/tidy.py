@@ -19,7 +19,7 @@ EMPTY_NAMES = {"util", "utils", "helper", "helpers", "common", "misc", "manager"
 CALL = r"(?<![\w.>]){}\s*\("
 BANNED_CALLS = [
     (CALL.format(r"v?fork"), "process::spawn: fork from a large server takes milliseconds"),
-    (CALL.format(r"(?:system|popen)"), "process::spawn: no shell, no waiting thread"),
+    (CALL.format(r"(?:system|popen)"), "process::spawn, or std::filesystem for files: no shell, no waiting thread"),
     (CALL.format(r"str(?:cpy|cat|ncpy|ncat|tok)"), "std::string"),
     (CALL.format(r"v?sprintf"), "fmt::format"),
     (CALL.format(r"ato(?:i|l|ll|f)"), "std::from_chars: atoi takes what is no number for 0"),
