@@ -9,6 +9,7 @@
 
 #include <sys/types.h>
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -22,17 +23,18 @@ namespace faas::process {
 
 /// What to run. Pointers and descriptors are borrowed for the call.
 struct SpawnRequest {
-  std::string_view program;                 ///< with a '/': as it is; otherwise looked up in our own PATH
-  const char* const* argv = nullptr;        ///< null-terminated; argv[0] as written by the user
-  const char* const* envp = nullptr;        ///< null-terminated; null: our own environment
-  int stdin_fd = -1;                        ///< -1: /dev/null
-  int stdout_fd = -1;                       ///< -1: /dev/null
-  int stderr_fd = -1;                       ///< -1: /dev/null
-  std::vector<std::pair<int, int>> extra;   ///< {ours, the child's}: further descriptors to pass on
-  int program_fd = -1;                      ///< >= 0: exec this open file (a static program) and ignore `program`
-  bool new_group = true;                    ///< a process group of its own, so that it can be killed whole
-  const char* directory = nullptr;          ///< null: ours
-  const Isolation* isolation = nullptr;     ///< null: none
+  std::string_view program;                ///< with a '/': as it is; otherwise looked up in our own PATH
+  const char* const* argv = nullptr;       ///< null-terminated; argv[0] as written by the user
+  const char* const* envp = nullptr;       ///< null-terminated; null: our own environment
+  int stdin_fd = -1;                       ///< -1: /dev/null
+  int stdout_fd = -1;                      ///< -1: /dev/null
+  int stderr_fd = -1;                      ///< -1: /dev/null
+  std::vector<std::pair<int, int>> extra;  ///< {ours, the child's}: further descriptors to pass on
+  int program_fd = -1;              ///< >= 0: exec this open file (a static program) and ignore `program`
+  bool new_group = true;            ///< a process group of its own, so that it can be killed whole
+  bool die_with_parent = false;     ///< SIGKILL when the thread that spawned it ends
+  const char* directory = nullptr;  ///< null: ours; isolated: "/"
+  const Isolation* isolation = nullptr;  ///< null: none
 };
 
 /// How a process ended.
@@ -47,7 +49,8 @@ struct ExitStatus {
   friend bool operator==(const ExitStatus&, const ExitStatus&) = default;
 };
 
-/// One running process, known by its pidfd, so that a reused pid is never signalled.
+/// One process, known by its pidfd. It is reaped with the Child: until then its pid and the id of its group
+/// belong to nobody else, so that a signal never reaches a stranger.
 ///
 /// Lifetime: destroying a Child that still runs kills its whole group with SIGKILL at once; the core reaps
 ///           it afterwards. No zombie is left as long as the core runs.
@@ -61,17 +64,26 @@ class Child final {
 
   explicit operator bool() const { return pid_ > 0; }
   [[nodiscard]] pid_t pid() const { return pid_; }
-  /// Waits for the end and reaps it. Once. Children it left behind may go on (see kill()).
+  /// Waits for the end. Children it left behind may go on (see kill()).
   Task<ExitStatus> wait();
+  /// How it ended, if it has; does not wait.
+  [[nodiscard]] std::optional<ExitStatus> ended();
   /// Sends a signal to the process, or with `group` to all of its group, also after the leader's end.
   void kill(int signal, bool group = true);
 
  private:
+  void release();
+  [[nodiscard]] int pidfd() const { return stream_ ? stream_.fd() : pidfd_.get(); }
+
   pid_t pid_ = 0;
   bool group_ = false;
-  bool reaped_ = false;
-  net::Stream pidfd_;
+  std::optional<ExitStatus> status_;
+  net::Fd pidfd_;       // until somebody waits: most children that are waited for have ended already
+  net::Stream stream_;  // from then on
 };
+
+/// Most descriptors a child is given, its first three included.
+inline constexpr std::size_t kDescriptorsMax = 16;
 
 [[nodiscard]] Result<Child> spawn(const SpawnRequest& request);
 

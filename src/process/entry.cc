@@ -1,0 +1,101 @@
+#include "process/entry.h"
+
+#include <fcntl.h>
+#include <linux/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <csignal>
+
+#include "process/confine.h"
+
+namespace faas::process {
+
+const char* const kExecStep = "exec";
+
+namespace {
+
+constexpr int kFailedExitCode = 127;
+constexpr std::size_t kKernelSignalSetBytes = 8;
+
+// The kernel's own layout of what sigaction() takes, without libc's wrapper around it.
+struct KernelAction {
+  void (*handler)(int);
+  unsigned long flags;
+  void (*restorer)();
+  unsigned long mask;
+};
+
+FAAS_IN_CHILD bool failed(Launch& launch, const char* step, const char* detail = nullptr) {
+  launch.failure.step = step;
+  launch.failure.detail = detail;
+  launch.failure.number = errno;
+  return false;
+}
+
+// A descriptor that stands where another is to go is moved out of the way first.
+FAAS_IN_CHILD bool lift(Launch& launch, int& fd) {
+  if (fd < 0 || fd >= launch.free_fd_min) return true;
+  const long lifted = ::syscall(SYS_fcntl, fd, F_DUPFD_CLOEXEC, launch.free_fd_min);
+  if (lifted < 0) return failed(launch, "duplicate a descriptor");
+  fd = static_cast<int>(lifted);
+  return true;
+}
+
+FAAS_IN_CHILD bool place_descriptors(Launch& launch) {
+  if (launch.overlapping) {
+    for (std::size_t i = 0; i < launch.move_count; ++i) {
+      if (!lift(launch, launch.moves[i].from)) return false;
+    }
+    if (!lift(launch, launch.program_fd)) return false;
+  }
+  for (std::size_t i = 0; i < launch.move_count; ++i) {
+    const auto move = launch.moves[i];
+    // dup3 refuses equal numbers; such a descriptor only has to survive the exec.
+    const long result = move.from == move.to ? ::syscall(SYS_fcntl, move.from, F_SETFD, 0)
+                                             : ::syscall(SYS_dup3, move.from, move.to, 0);
+    if (result < 0) return failed(launch, "pass a descriptor");
+  }
+  return true;
+}
+
+// Handlers vanish with exec; what is ignored stays ignored, and we ignore SIGPIPE.
+FAAS_IN_CHILD void reset_signals() {
+  KernelAction action{};
+  action.handler = SIG_DFL;
+  ::syscall(SYS_rt_sigaction, SIGPIPE, &action, nullptr, kKernelSignalSetBytes);
+  unsigned long none = 0;
+  ::syscall(SYS_rt_sigprocmask, SIG_SETMASK, &none, nullptr, kKernelSignalSetBytes);
+}
+
+FAAS_IN_CHILD bool prepare(Launch& launch) {
+  if (launch.new_group && ::syscall(SYS_setpgid, 0, 0) != 0) return failed(launch, "setpgid");
+  if (launch.confinement != nullptr && !confine(*launch.confinement, launch.failure)) return false;
+  // After the credentials are final: changing them would clear it.
+  if (launch.die_with_parent && ::syscall(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0) {
+    return failed(launch, "prctl PR_SET_PDEATHSIG");
+  }
+  if (launch.directory != nullptr && ::syscall(SYS_chdir, launch.directory) != 0) {
+    return failed(launch, "chdir", launch.directory);
+  }
+  return place_descriptors(launch);
+}
+
+}  // namespace
+
+FAAS_IN_CHILD int enter(void* argument) {
+  auto& launch = *static_cast<Launch*>(argument);
+  if (!prepare(launch)) return kFailedExitCode;
+  if (launch.only_confine) return 0;
+  reset_signals();
+  if (launch.program_fd >= 0) {
+    ::syscall(SYS_execveat, launch.program_fd, "", launch.argv, launch.envp, AT_EMPTY_PATH);
+  } else {
+    ::syscall(SYS_execve, launch.path, launch.argv, launch.envp);
+  }
+  failed(launch, kExecStep);
+  return kFailedExitCode;
+}
+
+}  // namespace faas::process
