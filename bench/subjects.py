@@ -240,6 +240,8 @@ def reference_gateway(program, watchdog_program):
                 provider = free_port()
                 env = {"port": str(provider), **http_mode(setting)}
                 behind = stack.enter_context(started(setting, "behind", [watchdog_program], env))
+                url = f"http://127.0.0.1:{provider}/"
+                load.wait_until(lambda: load.right_answer(url, None), "no right answer behind it", [behind])
                 parts["watchdog"] = own(behind)
                 started_here.append(behind)
             env = {
