@@ -45,7 +45,8 @@ def resident_kib(pid):
 def name_of(pid):
     """The program's file name; of a replica's too, whose root is another. Else the kernel's short name."""
     try:
-        return os.path.basename(os.readlink(f"/proc/{pid}/exe")).removesuffix(" (deleted)")
+        path = os.readlink(f"/proc/{pid}/exe").removesuffix(" (deleted)")
+        return os.path.basename(path).removeprefix("memfd:")
     except OSError:
         pass
     try:
