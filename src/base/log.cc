@@ -46,7 +46,9 @@ void appended(Buffer& own, int fd, bool was_empty) {
   }
 }
 
-bool all_empty(const Buffer& own) { return own.bytes[1].empty() && own.bytes[2].empty(); }
+bool all_empty(const Buffer& own) {
+  return own.bytes[1].empty() && own.bytes[2].empty();
+}
 
 }  // namespace
 

@@ -61,9 +61,9 @@ using Result = boost::system::result<T, Error>;
   if (!name) leave std::move(name).error()
 #define TRY(expression) FAAS_TRY_IMPL(return, FAAS_JOIN(tried_, __LINE__), expression)
 #define CO_TRY(expression) FAAS_TRY_IMPL(co_return, FAAS_JOIN(tried_, __LINE__), expression)
-#define TRY_ASSIGN(declaration, expression)                     \
+#define TRY_ASSIGN(declaration, expression)                       \
   FAAS_TRY_IMPL(return, FAAS_JOIN(tried_, __LINE__), expression); \
   declaration = std::move(*FAAS_JOIN(tried_, __LINE__))
-#define CO_TRY_ASSIGN(declaration, expression)                     \
+#define CO_TRY_ASSIGN(declaration, expression)                       \
   FAAS_TRY_IMPL(co_return, FAAS_JOIN(tried_, __LINE__), expression); \
   declaration = std::move(*FAAS_JOIN(tried_, __LINE__))

@@ -14,11 +14,13 @@ struct Unit {
   std::int64_t nanoseconds;
 };
 // Longer names first where one is the prefix of another.
-constexpr std::array kUnits{Unit{"ns", 1},          Unit{"us", 1'000},         Unit{"\u00b5s", 1'000},
-                            Unit{"\u03bcs", 1'000}, Unit{"ms", 1'000'000},     Unit{"s", 1'000'000'000},
-                            Unit{"m", 60'000'000'000}, Unit{"h", 3'600'000'000'000}};
+constexpr std::array kUnits{
+    Unit{"ns", 1},         Unit{"us", 1'000},        Unit{"\u00b5s", 1'000},    Unit{"\u03bcs", 1'000},
+    Unit{"ms", 1'000'000}, Unit{"s", 1'000'000'000}, Unit{"m", 60'000'000'000}, Unit{"h", 3'600'000'000'000}};
 
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
+bool is_digit(char c) {
+  return c >= '0' && c <= '9';
+}
 
 // One "number[.fraction]unit" group; moves `text` past it.
 std::optional<std::int64_t> parse_group(std::string_view& text) {
@@ -44,7 +46,8 @@ std::optional<std::int64_t> parse_group(std::string_view& text) {
     text.remove_prefix(unit.name.size());
     std::int64_t total = 0;
     if (__builtin_mul_overflow(whole, unit.nanoseconds, &total)) return std::nullopt;
-    const auto part = static_cast<std::int64_t>(std::llround(fraction * static_cast<double>(unit.nanoseconds)));
+    const auto part =
+        static_cast<std::int64_t>(std::llround(fraction * static_cast<double>(unit.nanoseconds)));
     if (__builtin_add_overflow(total, part, &total)) return std::nullopt;
     return total;
   }
@@ -87,7 +90,8 @@ std::string print_duration(Duration duration) {
   const auto count = duration.count();
   if (count == 0) return "0s";
   const std::string sign = count < 0 ? "-" : "";
-  const auto magnitude = count < 0 ? 0 - static_cast<std::uint64_t>(count) : static_cast<std::uint64_t>(count);
+  const auto magnitude =
+      count < 0 ? 0 - static_cast<std::uint64_t>(count) : static_cast<std::uint64_t>(count);
   const auto decimal = [](std::uint64_t value, std::uint64_t unit) {
     auto text = fmt::format("{}", value / unit);
     if (const auto rest = value % unit; rest != 0) {

@@ -21,7 +21,8 @@ TEST(ParseDuration, ReadsPlainIntegersAsSecondsAndGoDurations) {
 }
 
 TEST(ParseDuration, RefusesWhatIsNeither) {
-  for (const auto* text : {"", "-5", " 5", "1d", "0x10", "1_0", "1e3s", "s", ".s", "5 s", "9223372036854775807"}) {
+  for (const auto* text :
+       {"", "-5", " 5", "1d", "0x10", "1_0", "1e3s", "s", ".s", "5 s", "9223372036854775807"}) {
     EXPECT_EQ(parse_duration(text), std::nullopt) << text;
   }
 }

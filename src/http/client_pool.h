@@ -10,7 +10,9 @@
 #include <string_view>
 
 #include "base/result.h"
+#include "base/units.h"
 #include "http/message.h"
+#include "net/core.h"
 #include "net/socket.h"
 #include "net/task.h"
 
@@ -21,7 +23,6 @@ class Upstream;
 struct PoolLimits {
   Duration idle_timeout = std::chrono::seconds(60);
   Duration connect_timeout = std::chrono::seconds(5);
-  std::size_t idle_max = 1024;              ///< per address
   std::size_t head_bytes_max = 256 * 1024;  ///< of an answer
 };
 
@@ -34,7 +35,10 @@ class ClientPool final {
   ClientPool& operator=(const ClientPool&) = delete;
 
   /// A connection for one request. Destroying it closes the connection, unless it was given back.
-  using Lease = std::unique_ptr<Upstream>;
+  struct Close {
+    void operator()(Upstream* upstream) const;
+  };
+  using Lease = std::unique_ptr<Upstream, Close>;
   /// Errors: refused (origin function): nothing was sent; timeout. `fresh`: do not reuse an idle one.
   [[nodiscard]] Task<Result<Lease>> take(const net::Address& address, bool fresh = false);
   /// An idle connection, if there is one, without waiting.

@@ -24,6 +24,7 @@
 
 namespace faas::http {
 
+class Channel;
 class Connection;
 
 class Exchange final {
@@ -73,11 +74,10 @@ class Exchange final {
   [[nodiscard]] Task<Result<void>> write(std::string_view piece);
   /// Ends a streamed answer; trailers, if any, as complete lines "Name: value\r\n".
   [[nodiscard]] Task<Result<void>> finish(std::string_view trailers = {});
-  /// The head (101) goes out, and the connection is the handler's from now on: raw bytes both ways. What the
-  /// client had already sent behind its request is in `early`.
+  /// The head (101) goes out, and the connection is the handler's from now on: raw bytes both ways, those the
+  /// client had already sent first. It is closed when the handler returns.
   struct Upgraded {
-    net::Stream& stream;
-    std::string early;
+    Channel& channel;
   };
   [[nodiscard]] Task<Result<Upgraded>> upgrade();
 

@@ -57,8 +57,8 @@ struct Head {
   int minor = 1;  ///< HTTP/1.minor: 0 or 1
   std::vector<Field> fields;
   Framing body;
-  bool keep_alive = true;       ///< the sender wants the connection kept
-  bool upgrade = false;         ///< "Connection: upgrade" and an Upgrade field
+  bool keep_alive = true;          ///< the sender wants the connection kept
+  bool upgrade = false;            ///< "Connection: upgrade" and an Upgrade field
   bool connection_tokens = false;  ///< Connection names fields beyond close, keep-alive and upgrade
 
   /// The first value of a field; empty when there is none. `id` must not be `other`.

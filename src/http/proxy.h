@@ -12,10 +12,11 @@ namespace faas::http {
 
 /// What one hop changes. The defaults change nothing.
 struct ForwardOptions {
-  std::string_view target;             ///< the request target sent upstream (raw)
-  std::string_view host;               ///< Host sent upstream; empty: the client's
-  TimePoint deadline = TimePoint::max();  ///< for the answer's head and body, not for upgrades and event streams
-  bool buffer_body = false;            ///< read the request's body whole (up to buffer_bytes_max) first
+  std::string_view target;  ///< the request target sent upstream (raw)
+  std::string_view host;    ///< Host sent upstream; empty: the client's
+  TimePoint deadline =
+      TimePoint::max();      ///< for the answer's head and body, not for upgrades and event streams
+  bool buffer_body = false;  ///< read the request's body whole (up to buffer_bytes_max) first
   std::size_t buffer_bytes_max = 64 * 1024 * 1024;
 };
 
@@ -33,9 +34,9 @@ class HopEdits {
 
 /// How forwarding ended.
 struct ForwardOutcome {
-  int status = 0;          ///< what the upstream answered; 0: nothing
-  bool complete = false;   ///< the whole answer reached the client
-  bool deadline = false;   ///< options.deadline fired
+  int status = 0;              ///< what the upstream answered; 0: nothing
+  bool complete = false;       ///< the whole answer reached the client
+  bool deadline = false;       ///< options.deadline fired
   std::optional<Error> error;  ///< why it is not complete: origin client, function or machine
 };
 

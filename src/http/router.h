@@ -17,15 +17,16 @@ struct Route {
   std::string_view methods;  ///< "GET", "POST PUT", "*" for any token
   std::string_view path;
   bool login = false;
-  int id = 0;                ///< the owner's enumerator
+  int id = 0;  ///< the owner's enumerator
   std::string_view help;
 };
 
-/// What a path matched: the segment called {name}, percent-decoded, and {rest...}, raw with its leading slash.
+/// What a path matched: the segment called {name}, percent-decoded, and {rest...}, raw with its leading
+/// slash.
 struct Match {
-  const Route* route = nullptr;   ///< null: no such path
+  const Route* route = nullptr;  ///< null: no such path
   bool method_allowed = false;
-  std::string allow;              ///< for 405 and OPTIONS: "GET, HEAD, POST, OPTIONS"
+  std::string allow;  ///< for 405 and OPTIONS: "GET, HEAD, POST, OPTIONS"
   std::string name;
   std::string_view rest;
 };

@@ -31,7 +31,9 @@ struct Root {
   };
 };
 
-Root run_root(List<RootNode>& /*roots*/, Task<> task) { co_await std::move(task); }
+Root run_root(List<RootNode>& /*roots*/, Task<> task) {
+  co_await std::move(task);
+}
 
 }  // namespace
 
@@ -197,7 +199,9 @@ void Core::post(Action action) {
   [[maybe_unused]] const auto n = ::write(impl_->inbox_event.native_handle(), &one, sizeof one);
 }
 
-void Core::spawn(Task<> task) { run_root(impl_->roots, std::move(task)); }
+void Core::spawn(Task<> task) {
+  run_root(impl_->roots, std::move(task));
+}
 
 void Core::resume_soon(Waiter& waiter) {
   impl_->ready.push_back(waiter);

@@ -114,8 +114,12 @@ class SleepUntil final : Timer {
   TimePoint when_;
   std::coroutine_handle<> handle_;
 };
-[[nodiscard]] inline SleepUntil sleep_until(TimePoint when) { return SleepUntil(when); }
-[[nodiscard]] inline SleepUntil sleep_for(Duration duration) { return SleepUntil(Clock::now() + duration); }
+[[nodiscard]] inline SleepUntil sleep_until(TimePoint when) {
+  return SleepUntil(when);
+}
+[[nodiscard]] inline SleepUntil sleep_for(Duration duration) {
+  return SleepUntil(Clock::now() + duration);
+}
 
 /// Runs `task` on another core and waits for it here. The task's arguments must stay valid until it ends:
 /// destroying the waiting side does not stop it (its value is then dropped).

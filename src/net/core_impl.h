@@ -1,9 +1,9 @@
 // What is behind a Core: the io_context, the timers, the inbox. Only for src/net.
 #pragma once
 
+#include <boost/asio/basic_waitable_timer.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/basic_stream_descriptor.hpp>
-#include <boost/asio/basic_waitable_timer.hpp>
 #include <mutex>
 #include <vector>
 

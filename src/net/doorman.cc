@@ -29,9 +29,8 @@ void hand_over(Guest& guest, Fd connection) {
     guest.receive(std::move(connection));
     return;
   }
-  guest.core().post([&guest, connection = std::move(connection)]() mutable {
-    guest.receive(std::move(connection));
-  });
+  guest.core().post(
+      [&guest, connection = std::move(connection)]() mutable { guest.receive(std::move(connection)); });
 }
 
 }  // namespace

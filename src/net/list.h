@@ -35,6 +35,10 @@ class List final {
 
   [[nodiscard]] bool empty() const { return head_.next == &head_; }
   T& front() { return static_cast<T&>(*head_.next); }
+  T& back() { return static_cast<T&>(*head_.previous); }
+  /// For walking: null at the end.
+  T* first() { return empty() ? nullptr : &front(); }
+  T* after(T& node) { return node.next == &head_ ? nullptr : static_cast<T*>(node.next); }
   void push_back(T& node) {
     node.unlink();
     node.previous = head_.previous;

@@ -1,8 +1,8 @@
 #include "net/signals.h"
 
-#include <csignal>
 #include <sys/signalfd.h>
 #include <unistd.h>
+#include <csignal>
 
 namespace faas::net {
 namespace {

@@ -16,7 +16,9 @@ namespace {
 
 constexpr int kBacklog = 4096;
 
-void set_option(int fd, int level, int name, int value) { ::setsockopt(fd, level, name, &value, sizeof value); }
+void set_option(int fd, int level, int name, int value) {
+  ::setsockopt(fd, level, name, &value, sizeof value);
+}
 
 Error bad_address(std::string_view text, std::string_view why) {
   return {.code = Code::invalid, .text = "address \"" + std::string(text) + "\": " + std::string(why)};

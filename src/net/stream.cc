@@ -116,9 +116,13 @@ Stream& Stream::operator=(Stream&& other) noexcept {
   }
   return *this;
 }
-Stream::~Stream() { close(); }
+Stream::~Stream() {
+  close();
+}
 
-int Stream::fd() const { return impl_ == nullptr ? -1 : impl_->descriptor.native_handle(); }
+int Stream::fd() const {
+  return impl_ == nullptr ? -1 : impl_->descriptor.native_handle();
+}
 
 void Stream::close() {
   auto* impl = std::exchange(impl_, nullptr);
@@ -161,7 +165,9 @@ ssize_t Stream::write_now(std::span<const iovec> pieces) {
   }
 }
 
-void Stream::shutdown_write() { ::shutdown(fd(), SHUT_WR); }
+void Stream::shutdown_write() {
+  ::shutdown(fd(), SHUT_WR);
+}
 
 void Stream::reset_on_close() {
   const linger now{.l_onoff = 1, .l_linger = 0};

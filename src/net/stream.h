@@ -180,11 +180,23 @@ class Stream::Wait final {
   std::coroutine_handle<> handle_;
 };
 
-inline Stream::Read Stream::read(std::span<char> buffer) { return Read(*this, buffer); }
-inline Stream::Write Stream::write(std::span<const std::string_view> pieces) { return Write(*this, pieces); }
-inline Stream::Write Stream::write(std::string_view bytes) { return Write(*this, {&bytes, 1}); }
-inline Stream::Wait Stream::readable() { return Wait(*this, Wait::For::readable); }
-inline Stream::Wait Stream::writable() { return Wait(*this, Wait::For::writable); }
-inline Stream::Wait Stream::hangup() { return Wait(*this, Wait::For::hangup); }
+inline Stream::Read Stream::read(std::span<char> buffer) {
+  return Read(*this, buffer);
+}
+inline Stream::Write Stream::write(std::span<const std::string_view> pieces) {
+  return Write(*this, pieces);
+}
+inline Stream::Write Stream::write(std::string_view bytes) {
+  return Write(*this, {&bytes, 1});
+}
+inline Stream::Wait Stream::readable() {
+  return Wait(*this, Wait::For::readable);
+}
+inline Stream::Wait Stream::writable() {
+  return Wait(*this, Wait::For::writable);
+}
+inline Stream::Wait Stream::hangup() {
+  return Wait(*this, Wait::For::hangup);
+}
 
 }  // namespace faas::net

@@ -49,7 +49,7 @@ void* allocate_frame(std::size_t size) {
       --own.count[slot];
       return frame;
     }
-    return ::operator new(slot * kStep);
+    return ::operator new(slot* kStep);
   }
 #endif
   return ::operator new(size);

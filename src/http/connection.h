@@ -1,0 +1,79 @@
+// One client's connection: reads requests, runs the handler for each, writes answers.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "http/channel.h"
+#include "http/exchange.h"
+#include "http/parser.h"
+#include "http/server.h"
+#include "net/event.h"
+
+namespace faas::http {
+
+struct Server::State {
+  Handler& handler;
+  ServerLimits limits;
+  net::List<Connection> connections;
+  std::size_t busy = 0;
+  bool draining = false;
+  net::Event quiet;
+
+  State(net::Core& core, Handler& h, ServerLimits l) : handler(h), limits(l), quiet(core) { quiet.set(); }
+};
+
+class Connection final : public net::Node, ChannelListener {
+ public:
+  Connection(Server& server, net::Stream stream);
+
+  /// Serves until the connection ends.
+  Task<> run();
+  /// Ends it at once if it is between requests.
+  void close_if_idle();
+  void close_now();
+
+ private:
+  friend class Exchange;
+
+  enum class After { next_request, close };
+  Task<bool> read_head();
+  Task<After> serve_one();
+  Task<> refuse(HeadError error);
+  Task<bool> drain_body();
+  Task<> linger();
+  Task<Result<void>> write(std::string_view a, std::string_view b, std::string_view c, std::string_view d);
+  Task<Result<std::string_view>> read_body();
+  Result<std::string_view> take_body();
+  void on_unasked(Wake wake) override;
+  void probe_peer();
+  Task<> watch_hangup();
+  [[nodiscard]] bool more_body() const { return body_state_ == BodyState::more; }
+  [[nodiscard]] TimePoint deadline_after(Duration limit, TimePoint from) const;
+
+  enum class BodyState { more, complete, broken };
+
+  Server& server_;
+  Server::State& state_;
+  Channel channel_;
+  Parser parser_;
+  std::string peer_;
+  std::string out_;  // the head being written
+  RequestHead head_;
+  TimePoint head_at_;
+  std::uint64_t body_left_ = 0;
+  BodyState body_state_ = BodyState::complete;
+  bool continue_owed_ = false;  // "100 Continue" was asked for and not sent
+  bool idle_ = true;
+  bool close_ = false;
+  bool closing_ = false;
+
+  Exchange* exchange_ = nullptr;
+  net::Event hangup_;
+  std::optional<net::Running<void>> hangup_watch_;
+  std::size_t probed_bytes_ = 0;  // of the head or the next chunk's size, sent ahead to see who is there
+  bool writing_ = false;
+};
+
+}  // namespace faas::http
