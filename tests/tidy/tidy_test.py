@@ -111,6 +111,7 @@ GOOD = [
     {"src/base/a.cc": "struct A {\n" + "  int f(int x) { return x; }\n" * 100 + "};\n"},
     {"src/base/a.cc": 'const char* kText = R"(\nfork() {\n)";\n'},
     {"src/base/a.cc": "// fork() costs too much.\nint mode_fork();\nvoid f(P& p) { p.system(); mode_fork(); }\n"},
+    {"src/base/a_test.cc": "void f() { fork(); }\n"},
     {"src/base/a.cc": "using namespace std::chrono_literals;\n"},
     {"src/base/a.cc": "// Threads: any; the caller waits (see run());\n// if (and only if) it ends, all ends.\n"},
     {"src/base/a.cc": 'auto name = "/tmp/faas-XXXXXX";\n'},
