@@ -1,0 +1,24 @@
+#include "provider/local/environment.h"
+
+#include <map>
+
+namespace faas::provider {
+
+std::vector<std::string> make_environment(const FunctionSpec& spec, const ReplicaSettings& settings) {
+  std::map<std::string, std::string> variables = spec.env_vars;
+  variables.try_emplace("PATH", settings.path);
+  variables.try_emplace("HOME", "/tmp");
+  if (!spec.env_process.empty()) variables["fprocess"] = spec.env_process;
+  variables["OPENFAAS_NAME"] = spec.name.name;
+  variables["OPENFAAS_NAMESPACE"] = spec.name.name_space;
+  variables["unix_socket"] = settings.socket_path;
+  variables["ready_fd"] = std::to_string(settings.ready_fd);
+  if (!settings.listen_tcp) variables["listen_tcp"] = "false";
+
+  std::vector<std::string> lines;
+  lines.reserve(variables.size());
+  for (const auto& [name, value] : variables) lines.push_back(name + "=" + value);
+  return lines;
+}
+
+}  // namespace faas::provider

@@ -1,0 +1,20 @@
+// The images this machine runs without a registry: "host", its own file system, and "dir:/path", a folder
+// that becomes the root.
+#pragma once
+
+#include <string>
+
+#include "base/result.h"
+#include "model/function_spec.h"
+
+namespace faas::provider {
+
+struct Image {
+  std::string root;  ///< "": the host's tree
+};
+
+/// What a deployment needs of its image. Looks at the disk: the folder must exist.
+/// Errors: invalid, client: names `image`, or `envProcess` where a host image lacks it.
+[[nodiscard]] Result<Image> resolve_image(const FunctionSpec& spec);
+
+}  // namespace faas::provider

@@ -1,0 +1,56 @@
+#include "provider/local/output.h"
+
+#include <algorithm>
+
+#include "base/log.h"
+
+namespace faas::provider {
+namespace {
+
+// "2006/01/02 15:04:05 ", which watchdogs put before their lines and our log puts before its own.
+std::string_view without_time(std::string_view text) {
+  constexpr std::string_view shape = "dddd/dd/dd dd:dd:dd ";
+  if (text.size() < shape.size()) return text;
+  const bool stamped = std::equal(shape.begin(), shape.end(), text.begin(), [](char wanted, char c) {
+    return wanted == 'd' ? c >= '0' && c <= '9' : wanted == c;
+  });
+  return stamped ? text.substr(shape.size()) : text;
+}
+
+}  // namespace
+
+void Output::append(std::string_view bytes) {
+  while (!bytes.empty()) {
+    const auto end = bytes.find('\n');
+    const auto room = kLineBytesMax - rest_.size();
+    const auto taken = std::min(room, std::min(end, bytes.size()));
+    rest_.append(bytes.substr(0, taken));
+    bytes.remove_prefix(taken);
+    const bool ended = !bytes.empty() && bytes.front() == '\n';
+    if (ended) bytes.remove_prefix(1);
+    if (ended || rest_.size() == kLineBytesMax) {
+      line(rest_);
+      rest_.clear();
+    }
+  }
+}
+
+void Output::finish() {
+  if (!rest_.empty()) line(rest_);
+  rest_.clear();
+}
+
+void Output::line(std::string_view text) {
+  text = without_time(text);
+  if (text.ends_with('\r')) text.remove_suffix(1);
+  log::line(label_ + std::string(text));
+  if (text.find_first_not_of(" \t") == std::string_view::npos) return;
+  last_lines_.emplace_back(text.substr(0, kKeptBytesMax));
+  if (last_lines_.size() > kKeptLinesMax) last_lines_.pop_front();
+}
+
+std::string_view Output::last_words() const {
+  return last_lines_.empty() ? std::string_view() : last_lines_.back();
+}
+
+}  // namespace faas::provider

@@ -1,0 +1,51 @@
+// Replicas as processes of this machine: each is a watchdog in a sandbox, reached by a Unix socket.
+//
+// Threads:  the control core; replicas die with its thread.
+// Lifetime: destroyed, it kills what still runs. The data folder and the event outlive it.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+
+#include "net/event.h"
+#include "process/isolation.h"
+#include "provider/local/local_replica.h"
+#include "provider/runtime.h"
+
+namespace faas::provider {
+
+class ProcessRuntime final : public Runtime {
+ public:
+  struct Options {
+    std::string data_dir;       ///< resolved: replicas live in its run/
+    std::string watchdog_path;  ///< a static program
+    std::string path;           ///< replicas' PATH; "" for kDefaultPath
+    process::IsolationSupport isolation;
+  };
+  /// Removes what a killed predecessor left in run/. Errors: invalid, failed: the text names the path.
+  static Result<std::unique_ptr<ProcessRuntime>> open(Options options, net::Event& changed);
+  ~ProcessRuntime() override;
+
+  Task<Result<std::vector<Replica>>> observe() override;
+  Task<Result<void>> start(const ReplicaPlan& plan) override;
+  void stop(ReplicaId id, Stop how) override;
+  void forget(ReplicaId id) override;
+
+  /// Kills what still runs and removes run/.
+  void close();
+
+ private:
+  ProcessRuntime(Options options, net::Fd watchdog, net::Event& changed);
+  [[nodiscard]] Result<void> find_command(const FunctionSpec& spec) const;
+  [[nodiscard]] Result<void> launch(const ReplicaPlan& plan);
+  [[nodiscard]] Result<std::string> make_run_folder(ReplicaId id) const;
+  [[nodiscard]] std::string run_folder(ReplicaId id) const;
+
+  Options options_;
+  net::Fd watchdog_;
+  net::Event& changed_;
+  std::map<ReplicaId, std::unique_ptr<LocalReplica>> replicas_;
+};
+
+}  // namespace faas::provider

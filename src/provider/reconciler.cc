@@ -1,0 +1,305 @@
+#include "provider/reconciler.h"
+
+#include <fmt/format.h>
+
+#include "base/log.h"
+#include "model/names.h"
+
+namespace faas::provider {
+namespace {
+
+// A machine that cannot be asked is asked again after this.
+constexpr auto kObserveRetry = std::chrono::seconds(1);
+// Each round acts on what the round before has changed; a plan that needs more than this is broken.
+constexpr int kRoundsMax = 1000;
+// After SIGKILL only the kernel is between us and the end; a process stuck in it does not keep us for long.
+constexpr auto kKillLimit = std::chrono::seconds(2);
+
+Task<> wait_for(net::Event& event) {
+  co_await event.wait();
+}
+
+bool same_entry(const FunctionEntry& a, const FunctionEntry& b) {
+  return a.replicas == b.replicas && a.ready == b.ready && a.why_not_ready == b.why_not_ready;
+}
+
+}  // namespace
+
+Reconciler::Reconciler(Runtime& runtime, SnapshotListener& listener, net::Event& changed, ReplicaId first_id,
+                       const Patience& patience)
+    : runtime_(runtime), listener_(listener), changed_(changed), patience_(patience), next_id_(first_id) {}
+
+void Reconciler::keep(FunctionRecord record) {
+  auto function = print_function_name(record.spec.name);
+  auto spec = std::make_shared<const FunctionSpec>(record.spec);
+  functions_.insert_or_assign(std::move(function),
+                              Function{.record = std::move(record), .spec = std::move(spec)});
+}
+
+void Reconciler::load(std::vector<FunctionRecord> records) {
+  for (auto& record : records) keep(std::move(record));
+}
+
+void Reconciler::put(FunctionRecord record) {
+  keep(std::move(record));
+  publish();
+  changed_.set();
+}
+
+void Reconciler::set_replicas(const FunctionName& name, std::uint32_t replicas) {
+  const auto found = functions_.find(print_function_name(name));
+  if (found == functions_.end()) return;
+  found->second.record.replicas = replicas;
+  publish();
+  changed_.set();
+}
+
+void Reconciler::erase(const FunctionName& name) {
+  const auto function = print_function_name(name);
+  functions_.erase(function);
+  setbacks_.erase(function);
+  publish();
+  changed_.set();
+}
+
+const FunctionRecord* Reconciler::find(const FunctionName& name) const {
+  const auto found = functions_.find(print_function_name(name));
+  return found == functions_.end() ? nullptr : &found->second.record;
+}
+
+std::vector<const FunctionRecord*> Reconciler::in_namespace(std::string_view name_space) const {
+  std::vector<const FunctionRecord*> found;
+  for (const auto& [function, known] : functions_) {
+    if (known.record.spec.name.name_space == name_space) found.push_back(&known.record);
+  }
+  return found;
+}
+
+FunctionStatus Reconciler::status(const FunctionRecord& record) const {
+  const auto function = print_function_name(record.spec.name);
+  std::vector<const Known*> replicas;
+  for (const auto& [id, known] : replicas_) {
+    if (known.observed.function == function) replicas.push_back(&known);
+  }
+  const auto stands = standing(function, record, replicas);
+  FunctionStatus status{.spec = record.spec,
+                        .replicas = record.replicas,
+                        .available_replicas = stands.ready,
+                        .created_at = record.created_at};
+  status.conditions.push_back(describe(stands));
+  return status;
+}
+
+Standing Reconciler::standing(const std::string& function, const FunctionRecord& record,
+                              const std::vector<const Known*>& replicas) const {
+  Standing stands{.wanted = record.replicas};
+  for (const auto* known : replicas) {
+    if (known->phase != Phase::ready) continue;
+    ++stands.ready;
+    if (known->observed.revision == record.revision) ++stands.ready_current;
+  }
+  const auto setback = setbacks_.find(function);
+  if (setback != setbacks_.end() && setback->second.revision == record.revision)
+    stands.setback = &setback->second;
+  return stands;
+}
+
+void Reconciler::publish() {
+  auto snapshot = std::make_shared<Snapshot>();
+  snapshot->functions.reserve(functions_.size());
+  std::map<std::string_view, std::vector<const Known*>> by_function;
+  for (const auto& [id, known] : replicas_) by_function[known.observed.function].push_back(&known);
+
+  bool changed = published_ == nullptr || published_->functions.size() != functions_.size();
+  for (const auto& [function, known] : functions_) {
+    auto entry = std::make_shared<FunctionEntry>();
+    entry->name = known.record.spec.name;
+    entry->replicas = known.record.replicas;
+    const auto& replicas = by_function[function];
+    for (const auto* replica : replicas) {
+      if (replica->phase == Phase::ready) entry->ready.push_back(replica->endpoint);
+    }
+    if (entry->ready.empty() && entry->replicas > 0) {
+      entry->why_not_ready = describe(standing(function, known.record, replicas)).message;
+    }
+    std::shared_ptr<const FunctionEntry> shared = std::move(entry);
+    if (published_ != nullptr) {
+      const auto before = published_->functions.find(function);
+      const bool same = before != published_->functions.end() && same_entry(*before->second, *shared);
+      if (same) shared = before->second;
+      changed |= !same;
+    }
+    snapshot->functions.emplace(function, std::move(shared));
+  }
+  if (!changed) return;
+  published_ = std::move(snapshot);
+  listener_.publish(published_);
+}
+
+void Reconciler::note_failure(const std::string& function, const Failure& failure, TimePoint now) {
+  const auto wanted = functions_.find(function);
+  // A version that is on its way out has nobody left to learn from its failure.
+  if (wanted == functions_.end() || wanted->second.record.revision != failure.revision) return;
+  auto& setback = setbacks_[function];
+  setback = after_failure(std::move(setback), failure, now, patience_);
+  log::print("{}: {}; next try in {}", function, failure.message,
+             print_duration(std::max(Duration::zero(), retry_at(setback, patience_) - now)));
+}
+
+void Reconciler::take_end(const Known& known, TimePoint now) {
+  if (known.phase != Phase::starting && known.phase != Phase::ready) return;  // it was asked to
+  const auto& observed = known.observed;
+  note_failure(observed.function,
+               {.revision = observed.revision,
+                .started = observed.started,
+                .ready_since = observed.ready_since,
+                .reason = "CrashLoop",
+                .message = observed.end},
+               now);
+}
+
+void Reconciler::take_in(std::vector<Replica> observed, TimePoint now) {
+  std::set<ReplicaId> present;
+  for (auto& one : observed) {
+    const auto id = one.id;
+    auto [at, fresh] = replicas_.try_emplace(id);
+    auto& known = at->second;
+    if (fresh) known.since = one.started;
+    known.observed = std::move(one);
+    if (known.observed.state == Replica::State::ended) {
+      take_end(known, now);
+      runtime_.forget(id);
+      continue;
+    }
+    present.insert(id);
+    if (known.phase == Phase::starting && known.observed.state == Replica::State::ready) {
+      known.phase = Phase::ready;
+      known.since = known.observed.ready_since;
+      known.endpoint = std::make_shared<Endpoint>();
+      known.endpoint->address = known.observed.address;
+    }
+  }
+  std::erase_if(replicas_, [&](const auto& item) { return !present.contains(item.first); });
+}
+
+Plan Reconciler::decide(TimePoint now) const {
+  std::vector<Wanted> wanted;
+  for (const auto& [function, known] : functions_) {
+    wanted.push_back(
+        {.function = function, .replicas = known.record.replicas, .revision = known.record.revision});
+  }
+  std::vector<Seen> seen;
+  for (const auto& [id, known] : replicas_) {
+    const auto calls = known.endpoint ? known.endpoint->in_flight.load(std::memory_order_relaxed) : 0;
+    seen.push_back({.function = known.observed.function,
+                    .revision = known.observed.revision,
+                    .id = id,
+                    .phase = known.phase,
+                    .started = known.observed.started,
+                    .since = known.since,
+                    .in_flight = calls});
+  }
+  return plan(std::move(wanted), std::move(seen), setbacks_, now, patience_);
+}
+
+void Reconciler::mark(const std::vector<Action>& actions, TimePoint now) {
+  for (const auto& action : actions) {
+    const auto found = replicas_.find(action.id);
+    if (found == replicas_.end()) continue;
+    found->second.since = now;
+    switch (action.kind) {
+      case Action::Kind::start:
+        break;
+      case Action::Kind::drain:
+        found->second.phase = Phase::draining;
+        break;
+      case Action::Kind::terminate:
+        found->second.phase = Phase::stopping;
+        break;
+      case Action::Kind::kill:
+        found->second.phase = Phase::killed;
+        break;
+    }
+  }
+}
+
+Task<> Reconciler::act(std::vector<Action> actions, TimePoint now) {
+  std::set<std::string> failed;
+  for (const auto& action : actions) {
+    if (action.kind == Action::Kind::terminate) runtime_.stop(action.id, Stop::politely);
+    if (action.kind == Action::Kind::kill) runtime_.stop(action.id, Stop::at_once);
+    if (action.kind != Action::Kind::start || failed.contains(action.function)) continue;
+    // While an earlier start was awaited, somebody may have changed his mind: the next plan will know.
+    const auto wanted = functions_.find(action.function);
+    if (wanted == functions_.end() || wanted->second.record.revision != action.revision) continue;
+    const ReplicaPlan replica{.id = next_id_++, .revision = action.revision, .spec = wanted->second.spec};
+    const auto started = co_await runtime_.start(replica);
+    if (started) continue;
+    failed.insert(action.function);
+    const bool missing = started.error().code == Code::not_found;
+    note_failure(action.function,
+                 {.revision = action.revision,
+                  .started = now,
+                  .reason = missing ? "CommandNotFound" : "StartFailed",
+                  .message = started.error().text},
+                 now);
+  }
+}
+
+Task<TimePoint> Reconciler::step(TimePoint now) {
+  for (int round = 0; round < kRoundsMax; ++round) {
+    auto observed = co_await runtime_.observe();
+    if (!observed) {
+      if (observe_error_ != observed.error().text) log::line("replicas: " + observed.error().text);
+      observe_error_ = observed.error().text;
+      co_return now + kObserveRetry;
+    }
+    observe_error_.clear();
+    take_in(std::move(*observed), now);
+    auto decided = decide(now);
+    mark(decided.actions, now);
+    publish();  // who is about to be stopped leaves the snapshot first
+    if (decided.actions.empty()) co_return decided.next;
+    co_await act(std::move(decided.actions), now);
+  }
+  log::line("replicas: the plan does not come to rest");
+  co_return now + kObserveRetry;
+}
+
+Task<> Reconciler::run() {
+  for (;;) {
+    changed_.reset();
+    const auto next = co_await step(Clock::now());
+    auto woken = wait_for(changed_);
+    co_await net::within(std::move(woken), next);
+  }
+}
+
+void Reconciler::start() {
+  running_.emplace(run());
+}
+
+Task<> Reconciler::end_all(Stop how, TimePoint deadline) {
+  for (const auto& [id, known] : replicas_) runtime_.stop(id, how);
+  while (!replicas_.empty() && Clock::now() < deadline) {
+    changed_.reset();
+    auto observed = co_await runtime_.observe();
+    if (!observed) co_return;
+    take_in(std::move(*observed), Clock::now());
+    if (replicas_.empty()) co_return;
+    auto woken = wait_for(changed_);
+    co_await net::within(std::move(woken), deadline);
+  }
+}
+
+Task<> Reconciler::shutdown(Duration limit) {
+  running_.reset();
+  const auto observed = co_await runtime_.observe();
+  if (observed) take_in(*observed, Clock::now());
+  for (auto& [id, known] : replicas_) known.phase = Phase::stopping;
+  publish();
+  co_await end_all(Stop::politely, Clock::now() + limit);
+  co_await end_all(Stop::at_once, Clock::now() + kKillLimit);
+}
+
+}  // namespace faas::provider
