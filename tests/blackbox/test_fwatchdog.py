@@ -1,0 +1,180 @@
+# The classic watchdog: one process a request, its whole output is the answer.
+import base64
+import json
+import re
+import time
+
+import pytest
+
+from wire import chunk, request_bytes
+
+case = pytest.mark.case
+
+
+@pytest.fixture(scope="module")
+def cat(start_once):
+    return start_once.classic("cat")
+
+
+@case(53)
+def test_the_body_goes_through_the_process(cat):
+    answer = cat.call("POST", "/", body=b"hello")
+    assert (answer.status, answer.body) == (200, b"hello")
+    assert re.fullmatch(r"\d+\.\d{6}", answer.header("X-Duration-Seconds")), answer
+    cat.wait_for_log("Forking fprocess.")
+    cat.wait_for_log("Wrote 5 Bytes - Duration: ")
+
+
+@case(54)
+def test_the_answer_has_the_type_of_the_request(start, cat):
+    assert cat.call("POST", "/", {"Content-Type": "application/json"}, b"{}").header("Content-Type") == "application/json"
+    forced = start.classic({"fprocess": "cat", "content_type": "x/y"})
+    assert forced.call("POST", "/", {"Content-Type": "application/json"}, b"{}").header("Content-Type") == "x/y"
+
+
+@case(54, 55)
+@pytest.mark.parametrize("body,kind", [
+    (b"hello", "text/plain; charset=utf-8"), (b"<html>", "text/html; charset=utf-8"),
+    (b"%PDF-1.4", "application/pdf"), (b"\x89PNG\r\n\x1a\n", "image/png"), (b"\x1f\x8b\x08\0", "application/x-gzip"),
+    (b"PK\x03\x04", "application/zip"), (b'{"a":1}', "text/plain; charset=utf-8"),
+    (b"\0\1", "application/octet-stream")])
+def test_without_a_type_it_is_told_by_the_content(cat, body, kind):
+    assert cat.call("POST", "/", body=body).header("Content-Type") == kind
+    assert cat.call("POST", "/", {"Content-Type": ""}, body).header("Content-Type") == kind
+
+
+@case(56)
+def test_no_output_is_an_empty_answer_without_a_type(start):
+    answer = start.classic("true").call("GET", "/")
+    assert (answer.status, answer.body, answer.header("Content-Length")) == (200, b"", "0")
+    assert answer.header("Content-Type") is None
+
+
+@case(57)
+def test_a_failing_process_is_500_with_its_status_and_output(start, script):
+    failing = script("echo out-line; echo err-line >&2; exit 3")
+    answer = start.classic(str(failing)).call("GET", "/")
+    assert (answer.status, answer.body) == (500, b"exit status 3\nout-line\nerr-line\n")
+    apart = start.classic({"fprocess": failing, "combine_output": "false"})
+    answer = apart.call("GET", "/")
+    assert (answer.status, answer.body) == (500, b"exit status 3\nout-line\n")
+    apart.wait_for_log("stderr: err-line")
+
+
+def test_output_and_errors_share_the_answer_in_their_order(start, script):
+    watchdog = start.classic(str(script("echo 1; echo 2 >&2; echo 3; echo 4 >&2")))
+    assert watchdog.call("GET", "/").body == b"1\n2\n3\n4\n"
+
+
+@case(58)
+def test_a_missing_program_is_500_and_says_so(start):
+    answer = start.classic("/no/such").call("GET", "/")
+    assert (answer.status, answer.body) == (500, b"fork/exec /no/such: no such file or directory\n")
+    assert answer.header("X-Duration-Seconds") is None
+    answer = start.classic("no-such-program").call("GET", "/")
+    assert (answer.status, answer.body) == (500, b'exec: "no-such-program": executable file not found in $PATH\n')
+
+
+@case(58)
+def test_a_script_without_an_interpreter_line_is_500(start, script):
+    plain = script("echo hello", interpreter="")
+    answer = start.classic(str(plain)).call("GET", "/")
+    assert (answer.status, answer.text) == (500, f"fork/exec {plain}: exec format error\n")
+
+
+@case(59)
+def test_a_process_killed_by_a_signal_is_500_with_its_name(start, script):
+    answer = start.classic(str(script("echo partial; kill -9 $$"))).call("GET", "/")
+    assert (answer.status, answer.body) == (500, b"signal: killed\npartial\n")
+
+
+@case(60, 61)
+@pytest.mark.parametrize("text", ["exec sleep 600", "sleep 600; echo never", "sleep 600 & wait", "trap '' TERM; sleep 600"])
+def test_at_exec_timeout_the_whole_group_is_killed_and_408_sent_at_once(start, script, text):
+    watchdog = start.classic({"fprocess": script(text), "exec_timeout": "500ms"})
+    began = time.monotonic()
+    answer = watchdog.call("GET", "/")
+    assert 0.4 < time.monotonic() - began < 10
+    assert (answer.status, answer.body) == (408, b"Killed process.\n")
+    # that sleep 600 is gone is checked when the watchdog stops
+
+
+@case(62)
+def test_a_bad_chunk_is_400_and_starts_nothing(start, script):
+    marker = script("").parent / "started"
+    watchdog = start.classic(str(script(f"touch {marker}")))
+    answer = watchdog.send_raw(b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n" + chunk(b"ok") + b"zz\r\n")
+    assert (answer.status, answer.body) == (400, b"invalid byte in chunk length\n")
+    assert not marker.exists()
+
+
+@case(62)
+def test_a_short_body_is_400(cat):
+    with cat.connect() as connection:
+        connection.send(request_bytes("POST", "/", {"Content-Length": "10"}) + b"short")
+        connection.half_close()
+        answer = connection.response()
+    assert (answer.status, answer.body) == (400, b"unexpected EOF\n")
+
+
+@case(62)
+def test_a_body_that_stalls_is_400_at_read_timeout(start):
+    watchdog = start.classic({"fprocess": "cat", "read_timeout": "1s"})
+    with watchdog.connect() as connection:
+        connection.send(request_bytes("POST", "/", {"Content-Length": "10"}) + b"short")
+        answer = connection.response()
+        assert answer.status == 400 and "timeout" in answer.text
+        assert connection.closed_by_peer()
+
+
+@case(63)
+@pytest.mark.parametrize("method", ["HEAD", "OPTIONS", "TRACE", "FOO"])
+def test_other_methods_get_405(cat, method):
+    answer = cat.call(method, "/")
+    assert (answer.status, answer.body) == (405, b"")
+    assert answer.header("Content-Length") == "0"
+
+
+@case(63)
+@pytest.mark.parametrize("method", ["GET", "DELETE", "PUT", "PATCH"])
+def test_a_body_of_any_accepted_method_reaches_the_process(cat, method):
+    assert cat.call(method, "/", body=b"body").body == b"body"
+    assert cat.call(method, "/").body == b""
+
+
+@case(64)
+def test_marshal_request_wraps_headers_and_body(start):
+    watchdog = start.classic({"fprocess": "cat", "marshal_request": "true"})
+    body = b"\0\1\xff<&>"
+    answer = watchdog.call("POST", "/", [("X-M", "1"), ("x-m", "2"), ("X-Html", "<&>"), ("Host", "h")], body)
+    assert answer.status == 200
+    told = json.loads(answer.body)
+    assert base64.b64decode(told["body"]["raw"]) == body
+    assert told["header"] == {"Content-Length": [str(len(body))], "X-Html": ["<&>"], "X-M": ["1", "2"]}
+    assert b"\\u003c\\u0026\\u003e" in answer.body
+    assert watchdog.call("GET", "/", {"Connection": "close"}).body == b'{"header":{"Connection":["close"]},"body":{"raw":""}}'
+
+
+@case(64)
+def test_marshal_request_replaces_invalid_utf8(start):
+    watchdog = start.classic({"fprocess": "cat", "marshal_request": "true"})
+    answer = watchdog.call("GET", "/", {"X-Bad": "a\xffb"})
+    assert answer.body == b'{"header":{"X-Bad":["a\\ufffdb"]},"body":{"raw":""}}'
+
+
+@case(68)
+def test_a_process_that_does_not_read_its_input_is_fine(start):
+    body = b"x" * 300_000
+    assert start.classic("true").call("POST", "/", body=body).status == 200
+    assert start.classic("head -c 10").call("POST", "/", body=body).body == b"x" * 10
+
+
+@case(70)
+def test_ready_is_an_ordinary_path_of_classic(start):
+    assert start.classic("echo function").call("GET", "/_/ready").body == b"function\n"
+
+
+def test_arguments_are_split_at_single_spaces_only(start, script):
+    show = script('printf "[%s]" "$@"')
+    watchdog = start.classic(f'{show} "a b"  c a=b ')
+    assert watchdog.call("GET", "/").body == b'["a][b"][][c][a=b][]'

@@ -1,0 +1,575 @@
+# of-watchdog, mode http: one child that serves HTTP itself. The child of most tests is a sleep, its HTTP
+# server is played by the test.
+import re
+import threading
+import time
+
+import pytest
+
+import programs
+from scripted_upstream import always, answer
+from wire import Closed, chunk, eventually, request_bytes
+
+case = pytest.mark.case
+
+
+@pytest.fixture
+def proxied(start):
+    """proxied(handler, **settings): a watchdog before a scripted upstream; returns both."""
+    def make(handler, **settings):
+        upstream = start.upstream(handler)
+        watchdog = start.of({"fprocess": "sleep 86400", "mode": "http", "upstream_url": upstream.url, **settings})
+        return watchdog, upstream
+    return make
+
+
+OK = answer(headers=[("Content-Type", "text/plain")], body=b"fine")
+
+
+@case(91)
+def test_the_request_reaches_the_upstream_as_it_was(proxied):
+    watchdog, upstream = proxied(always(OK))
+    reply = watchdog.call("GET", "/a//b/../%2f%zz"[:-3] + "?x=%zz&;y", [
+        ("Host", "h.test:99"), ("X-M", "1"), ("X-M", "2"), ("Authorization", "Bearer t"), ("Cookie", "a=b"),
+        ("Cookie", "c=d"), ("User-Agent", "ua"), ("Accept-Encoding", "br"), ("Via", "v"), ("Forwarded", "for=x")])
+    assert (reply.status, reply.body) == (200, b"fine")
+    assert re.fullmatch(r"\d+\.\d{6}", reply.header("X-Duration-Seconds")), reply
+    request = upstream.requests[0]
+    assert (request.method, request.target) == ("GET", "/a//b/../%2f?x=%zz&;y")
+    assert request.header("Host") == "h.test:99"
+    assert request.all("X-M") == ["1", "2"]
+    assert request.all("Cookie") == ["a=b", "c=d"]
+    for name, value in (("Authorization", "Bearer t"), ("User-Agent", "ua"), ("Accept-Encoding", "br"), ("Via", "v"),
+                        ("Forwarded", "for=x")):
+        assert request.header(name) == value
+    assert request.framing == "none"
+
+
+@case(92)
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "GET", "DELETE"])
+def test_a_known_length_stays_known(proxied, method):
+    """Ours: the reference sends every body chunked."""
+    watchdog, upstream = proxied(always(OK))
+    watchdog.call(method, "/", body=b"hello")
+    assert upstream.requests[0].all("Content-Length") == ["5"]
+    assert upstream.requests[0].all("Transfer-Encoding") == []
+    assert upstream.requests[0].body == b"hello"
+
+
+@case(92)
+def test_an_empty_body_and_a_chunked_body_keep_their_framing(proxied):
+    watchdog, upstream = proxied(always(OK))
+    watchdog.call("POST", "/", body=b"")
+    watchdog.call("POST", "/", {"Transfer-Encoding": "chunked"}, chunk(b"hel") + chunk(b"lo") + b"0\r\n\r\n")
+    empty, chunked = upstream.requests
+    assert (empty.all("Content-Length"), empty.all("Transfer-Encoding")) == (["0"], [])
+    assert (chunked.all("Content-Length"), chunked.framing, chunked.body) == ([], "chunked", b"hello")
+
+
+@case(93)
+@pytest.mark.parametrize("name", ["http_buffer_req_body", "buffer_http"])
+def test_a_buffered_body_has_a_length(proxied, name):
+    watchdog, upstream = proxied(always(OK), **{name: "true"})
+    watchdog.call("POST", "/", body=b"hello")
+    watchdog.call("POST", "/", {"Transfer-Encoding": "chunked"}, chunk(b"o") + chunk(b"k") + b"0\r\n\r\n")
+    assert [(r.header("Content-Length"), r.framing, r.body) for r in upstream.requests] == [
+        ("5", "length", b"hello"), ("2", "length", b"ok")]
+
+
+@case(95)
+def test_the_answer_reaches_the_client_as_it_was(proxied):
+    data = answer("201 Made", [("Set-Cookie", "a=b"), ("Set-Cookie", "c=d"), ("Date", "Mon, 01 Jan 2001 00:00:00 GMT"),
+                               ("Server", "mine"), ("X-Duration-Seconds", "9"), ("Content-Type", "x/y")], b"body")
+    reply = proxied(always(data))[0].call("GET", "/")
+    assert (reply.status, reply.body, reply.framing) == (201, b"body", "length")
+    assert reply.all("Set-Cookie") == ["a=b", "c=d"]
+    assert reply.all("Date") == ["Mon, 01 Jan 2001 00:00:00 GMT"]
+    assert reply.all("Server") == ["mine"] and reply.all("Content-Type") == ["x/y"]
+    assert len(reply.all("X-Duration-Seconds")) == 1 and reply.header("X-Duration-Seconds") != "9"
+
+
+@case(96)
+def test_the_upstreams_connection_close_is_its_own_affair(proxied):
+    def handler(connection, _number):
+        connection.request()
+        connection.send(answer(headers=[("Connection", "close")], body=b"bye"))
+
+    watchdog, upstream = proxied(handler)
+    with watchdog.connect() as connection:
+        for _ in range(3):
+            reply = connection.ask("POST", "/", body=b"x")
+            assert (reply.status, reply.body, reply.header("Connection")) == (200, b"bye", None)
+    assert upstream.connections == 3
+
+
+@case(97)
+@pytest.mark.parametrize("status,framing", [(302, "length"), (204, "none"), (304, "none"), (404, "length"), (503, "length")])
+def test_any_status_passes(proxied, status, framing):
+    head = f"{status} Whatever"
+    data = (answer(head, [("Location", "http://elsewhere/")], b"body") if framing == "length"
+            else f"HTTP/1.1 {head}\r\nLocation: http://elsewhere/\r\n\r\n".encode())
+    watchdog, _ = proxied(always(data))
+    with watchdog.connect() as connection:
+        for _ in range(2):
+            reply = connection.ask("GET", "/")
+            assert (reply.status, reply.framing, reply.header("Location")) == (status, framing, "http://elsewhere/")
+
+
+@case(97)
+def test_an_unknown_status_gets_the_usual_words(proxied):
+    reply = proxied(always(answer("599 Odd", body=b"x")))[0].call("GET", "/")
+    assert (reply.status, reply.reason) == (599, "status code 599")
+
+
+@case(97)
+def test_interim_answers_of_the_upstream_are_dropped(proxied):
+    watchdog, _ = proxied(always(b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n" + OK))
+    with watchdog.connect() as connection:
+        connection.send(request_bytes("GET", "/"))
+        reply = connection.response()
+    assert (reply.status, reply.interim, reply.body) == (200, [], b"fine")
+
+
+@case(97)
+def test_the_answer_to_head_keeps_its_length_and_has_no_body(proxied):
+    watchdog, upstream = proxied(always(b"HTTP/1.1 200 OK\r\nContent-Length: 1234\r\n\r\n"))
+    with watchdog.connect() as connection:
+        for _ in range(2):
+            reply = connection.ask("HEAD", "/")
+            assert (reply.status, reply.header("Content-Length")) == (200, "1234")
+    assert upstream.requests[0].method == "HEAD"
+
+
+@case(98)
+def test_the_content_type_setting_is_not_for_this_mode(proxied):
+    watchdog, _ = proxied(always(answer(body=b"hello")), content_type="x/forced")
+    assert watchdog.call("GET", "/").header("Content-Type") in (None, "text/plain; charset=utf-8")
+
+
+def test_an_encoded_answer_is_passed_on_untouched(proxied):
+    """Ours: nothing is asked for, inflated or re-encoded on a client's behalf."""
+    data = answer(headers=[("Content-Encoding", "gzip"), ("Content-Type", "x/y")], body=b"\x1f\x8bnot really")
+    watchdog, upstream = proxied(always(data))
+    reply = watchdog.call("GET", "/", {"Accept-Encoding": "gzip"})
+    assert (reply.header("Content-Encoding"), reply.body) == ("gzip", b"\x1f\x8bnot really")
+
+
+@case(100)
+@pytest.mark.parametrize("how", ["eof", "reset", "garbage", "half"])
+def test_an_upstream_that_breaks_off_is_500(proxied, how):
+    def handler(connection, _number):
+        connection.request()
+        if how == "reset":
+            connection.reset()
+        elif how == "garbage":
+            connection.send(b"nonsense\r\n\r\n")
+        elif how == "half":
+            connection.send(b"HTTP/1.1 200 OK\r\nContent-")
+
+    watchdog, _ = proxied(handler)
+    with watchdog.connect() as connection:
+        for _ in range(2):
+            reply = connection.ask("POST", "/", body=b"x")
+            assert reply.status == 500 and reply.header("X-Duration-Seconds"), reply
+            assert reply.header("X-OpenFaaS-Internal") == "of-watchdog"
+
+
+@case(100)
+def test_an_upstream_that_refuses_is_500(start):
+    port = programs.free_port()
+    watchdog = start.of({"fprocess": "sleep 86400", "mode": "http", "upstream_url": f"http://127.0.0.1:{port}"},
+                        wait=False)
+    eventually(lambda: "Listening on port" in watchdog.stderr(), what=watchdog.log_tail)
+    reply = watchdog.call("GET", "/", timeout=60)
+    assert reply.status == 500 and reply.header("X-Duration-Seconds"), reply
+    assert reply.header("X-OpenFaaS-Internal") == "of-watchdog"
+
+
+@case(101)
+@pytest.mark.parametrize("head", [b"Content-Length: 100", b"Transfer-Encoding: chunked"])
+def test_a_cut_answer_is_cut_for_the_client_too(proxied, head):
+    piece = b"part" if head.startswith(b"Content") else chunk(b"part")
+
+    def handler(connection, _number):
+        connection.request()
+        connection.send(b"HTTP/1.1 200 OK\r\n" + head + b"\r\n\r\n" + piece)
+
+    watchdog, _ = proxied(handler)
+    with watchdog.connect() as connection:
+        connection.send(request_bytes("GET", "/"))
+        reply = connection.response()
+    assert (reply.status, reply.body, reply.complete) == (200, b"part", False)
+
+
+@case(102)
+def test_an_upstream_slower_than_exec_timeout_is_504(proxied):
+    done = threading.Event()
+
+    def handler(connection, _number):
+        connection.request()
+        done.wait(60)
+
+    watchdog, _ = proxied(handler, exec_timeout="1s")
+    try:
+        began = time.monotonic()
+        reply = watchdog.call("GET", "/")
+        assert time.monotonic() - began > 0.8
+        assert reply.status == 504 and reply.header("X-Duration-Seconds")
+        assert reply.header("X-OpenFaaS-Internal") == "of-watchdog"
+        watchdog.wait_for_log("exec_timeout")
+    finally:
+        done.set()
+
+
+@case(102)
+def test_an_answer_still_running_at_exec_timeout_is_cut(proxied):
+    done = threading.Event()
+
+    def handler(connection, _number):
+        connection.request()
+        connection.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + chunk(b"part"))
+        done.wait(60)
+
+    watchdog, _ = proxied(handler, exec_timeout="1s")
+    try:
+        reply = watchdog.call("GET", "/")
+        assert (reply.status, reply.body, reply.complete) == (200, b"part", False)
+    finally:
+        done.set()
+
+
+@case(103)
+def test_a_caller_may_ask_for_a_shorter_limit(proxied):
+    done = threading.Event()
+
+    def handler(connection, _number):
+        connection.request()
+        done.wait(60)
+
+    watchdog, _ = proxied(handler, exec_timeout="50s")
+    try:
+        assert watchdog.call("GET", "/", {"X-Timeout": "100ms"}).status == 504
+    finally:
+        done.set()
+
+
+@case(103)
+@pytest.mark.parametrize("value", ["1", "abc", "10m", "0", "0s", "-1s", ""])
+def test_another_limit_of_a_caller_is_ignored(proxied, value):
+    """Ours: 0 and negative values do not lift the function's own limit."""
+    done = threading.Event()
+
+    def handler(connection, _number):
+        connection.request()
+        done.wait(60)
+
+    watchdog, _ = proxied(handler, exec_timeout="1s")
+    try:
+        began = time.monotonic()
+        assert watchdog.call("GET", "/", {"X-Timeout": value}).status == 504
+        assert time.monotonic() - began > 0.8
+    finally:
+        done.set()
+
+
+@case(104)
+@pytest.mark.parametrize("suffix,target", [("/base", "/base/a?b=1"), ("/", "/a?b=1"), ("/base/", "/base/a?b=1")])
+def test_a_path_in_upstream_url_comes_first(start, suffix, target):
+    upstream = start.upstream(always(OK))
+    watchdog = start.of({"fprocess": "sleep 86400", "mode": "http", "upstream_url": upstream.url + suffix})
+    assert watchdog.call("GET", "/a?b=1").status == 200
+    assert upstream.requests[0].target == target
+
+
+@case(3, 104)
+def test_http_upstream_url_wins(start):
+    upstream = start.upstream(always(OK))
+    watchdog = start.of({"fprocess": "sleep 86400", "mode": "http", "upstream_url": "http://127.0.0.1:1",
+                         "http_upstream_url": upstream.url})
+    assert watchdog.call("GET", "/").body == b"fine"
+
+
+@case(105)
+@pytest.mark.parametrize("text,code", [("exit 1", 1), ("exit 3", 1), ("kill -9 $$", 1)])
+def test_when_the_child_fails_the_watchdog_ends_with_1(start, script, text, code):
+    upstream = start.upstream(always(OK))
+    watchdog = start.of({"fprocess": script(text), "mode": "http", "upstream_url": upstream.url}, wait=False)
+    assert watchdog.expect_exit() == code
+    assert "Forked function has terminated" in watchdog.stderr()
+    assert not watchdog.lock.exists()
+
+
+@case(105)
+def test_when_the_child_is_done_the_watchdog_ends_too(start, script):
+    """Ours: the reference stays up, healthy and useless."""
+    upstream = start.upstream(always(OK))
+    watchdog = start.of({"fprocess": script("exit 0"), "mode": "http", "upstream_url": upstream.url}, wait=False)
+    watchdog.expect_exit()
+    assert not watchdog.lock.exists()
+
+
+@case(106)
+def test_a_child_that_cannot_start_ends_the_watchdog_with_1(start):
+    watchdog = start.of({"fprocess": "/no/such", "mode": "http", "upstream_url": "http://127.0.0.1:1"}, wait=False)
+    assert watchdog.expect_exit() == 1
+    assert "/no/such" in watchdog.stderr()
+
+
+@case(107)
+def test_a_connection_the_upstream_closed_meanwhile_is_replaced(proxied):
+    closed = threading.Semaphore(0)
+
+    def handler(connection, _number):
+        connection.request()
+        connection.send(OK)
+        connection.close()
+        closed.release()
+
+    watchdog, upstream = proxied(handler)
+    with watchdog.connect() as connection:
+        for _ in range(5):
+            assert connection.ask("POST", "/", body=b"x").status == 200
+            assert closed.acquire(timeout=10)
+    assert len(upstream.requests) == 5
+
+
+@case(107)
+def test_a_post_that_was_sent_is_never_sent_again(proxied):
+    def handler(connection, number):
+        connection.request()
+        connection.send(OK)
+        connection.request()  # the second on this connection is read and dropped
+
+    watchdog, upstream = proxied(handler)
+    with watchdog.connect() as connection:
+        assert connection.ask("POST", "/1", body=b"x").status == 200
+        assert connection.ask("POST", "/2", body=b"x").status == 500
+    assert [r.target for r in upstream.requests] == ["/1", "/2"]
+
+
+def test_connections_to_the_upstream_are_reused(proxied):
+    watchdog, upstream = proxied(always(OK))
+    for _ in range(10):
+        assert watchdog.call("POST", "/", body=b"x").status == 200
+    assert upstream.connections <= 2, "each call opened a connection"
+
+
+@case(108)
+def test_a_client_that_half_closes_still_gets_its_answer(proxied):
+    """Ours: the reference takes it for a client that left."""
+    go = threading.Event()
+
+    def handler(connection, _number):
+        connection.request()
+        go.wait(20)
+        connection.send(OK)
+
+    watchdog, upstream = proxied(handler)
+    with watchdog.connect() as connection:
+        connection.send(request_bytes("POST", "/", body=b"x"))
+        upstream.wait_for_requests(1)
+        connection.half_close()
+        time.sleep(0.3)  # not a synchronisation: time for the watchdog to make the mistake
+        go.set()
+        assert connection.response().body == b"fine"
+
+
+def test_a_client_that_leaves_takes_its_call_to_the_upstream_along(proxied):
+    gone = threading.Event()
+
+    def handler(connection, _number):
+        connection.request()
+        if connection.closed_by_peer(20):
+            gone.set()
+
+    watchdog, upstream = proxied(handler)
+    connection = watchdog.connect()
+    connection.send(request_bytes("POST", "/", body=b"x"))
+    upstream.wait_for_requests(1)
+    connection.reset()
+    assert gone.wait(10)
+
+
+@case(109)
+@pytest.mark.parametrize("kind", ["text/event-stream", "application/x-ndjson", "text/plain"])
+@pytest.mark.parametrize("accept", [True, False])
+def test_events_pass_as_they_come(proxied, kind, accept):
+    go = threading.Semaphore(0)
+
+    def handler(connection, _number):
+        connection.request()
+        connection.send(f"HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nTransfer-Encoding: chunked\r\n\r\n".encode())
+        for number in range(3):
+            assert go.acquire(timeout=20)
+            connection.send(chunk(b"data: %d\n\n" % number))
+        assert go.acquire(timeout=20)
+        connection.send(b"0\r\n\r\n")
+
+    watchdog, _ = proxied(handler)
+    with watchdog.connect() as connection:
+        connection.send(request_bytes("GET", "/", {"Accept": kind} if accept else {}))
+        reply = connection.response_head()  # the head comes before the first event
+        for number in range(3):
+            go.release()
+            connection.body_until(reply, b"data: %d\n\n" % number)
+        go.release()
+        connection.finish(reply)
+        assert reply.complete and reply.header("Content-Type") == kind
+
+
+@case(109)
+def test_an_answer_that_ends_with_the_connection_passes_as_it_comes(proxied):
+    go = threading.Event()
+
+    def handler(connection, _number):
+        connection.request()
+        connection.send(b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n\r\nfirst")
+        go.wait(20)
+        connection.send(b" second")
+
+    watchdog, _ = proxied(handler)
+    with watchdog.connect() as connection:
+        connection.send(request_bytes("GET", "/"))
+        reply = connection.response_head()
+        connection.body_until(reply, b"first")
+        go.set()
+        connection.finish(reply)
+        assert reply.complete and reply.body == b"first second"
+
+
+@case(110)
+def test_an_event_stream_that_never_begins_is_an_error(proxied):
+    """Ours: the reference answers 200 with nothing."""
+    watchdog, _ = proxied(lambda connection, _number: connection.request())
+    assert watchdog.call("GET", "/", {"Accept": "text/event-stream"}).status in (500, 502)
+
+
+def upgrading(connection, _number):
+    connection.request()
+    connection.send(b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
+    while True:
+        connection.send(connection.read_exactly(4))
+
+
+@case(111)
+@pytest.mark.parametrize("upgrade,connection_field", [
+    ("websocket", "Upgrade"), ("WebSocket", "upgrade"), ("websocket", "keep-alive, Upgrade")])
+def test_a_websocket_passes_and_outlives_all_timeouts(proxied, upgrade, connection_field):
+    watchdog, upstream = proxied(upgrading, exec_timeout="1s", read_timeout="1s", write_timeout="1s")
+    with watchdog.connect() as connection:
+        connection.send(request_bytes("GET", "/ws", {
+            "Connection": connection_field, "Upgrade": upgrade, "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
+            "Sec-WebSocket-Version": "13"}))
+        reply = connection.response_head()
+        assert reply.status == 101 and reply.header("Upgrade") == "websocket"
+        assert "upgrade" in reply.header("Connection").lower()
+        for number in range(4):
+            connection.send(b"p%03d" % number)
+            assert connection.read_exactly(4) == b"p%03d" % number
+            time.sleep(0.6)  # not a synchronisation: the limits of 1 s must pass
+    request = upstream.requests[0]
+    assert request.header("Upgrade").lower() == "websocket"
+    assert "upgrade" in request.header("Connection").lower()
+    assert request.header("Sec-WebSocket-Key") == "dGhlIHNhbXBsZSBub25jZQ=="
+
+
+@case(111)
+def test_bytes_sent_right_behind_the_upgrade_are_not_lost(proxied):
+    watchdog, _ = proxied(upgrading)
+    with watchdog.connect() as connection:
+        connection.send(request_bytes("GET", "/", {"Connection": "Upgrade", "Upgrade": "websocket"}) + b"ping")
+        assert connection.response_head().status == 101
+        assert connection.read_exactly(4) == b"ping"
+
+
+@case(111)
+def test_when_one_end_of_a_tunnel_leaves_the_other_is_told(proxied):
+    told = threading.Event()
+
+    def handler(connection, number):
+        try:
+            upgrading(connection, number)
+        except Closed:
+            told.set()
+
+    watchdog, _ = proxied(handler)
+    connection = watchdog.connect()
+    connection.send(request_bytes("GET", "/", {"Connection": "Upgrade", "Upgrade": "websocket"}))
+    assert connection.response_head().status == 101
+    connection.close()
+    assert told.wait(10)
+
+
+@case(111)
+def test_a_refused_upgrade_is_an_ordinary_answer(proxied):
+    watchdog, _ = proxied(always(answer("403 Forbidden", body=b"no")))
+    with watchdog.connect() as connection:
+        connection.send(request_bytes("GET", "/", {"Connection": "Upgrade", "Upgrade": "websocket"}))
+        reply = connection.response()
+        assert (reply.status, reply.body) == (403, b"no")
+
+
+@case(113)
+def test_an_upstream_that_answers_while_it_reads_gets_all(proxied):
+    def handler(connection, _number):
+        request = connection.request_head_only()
+        connection.send(b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nTransfer-Encoding: chunked\r\n\r\n")
+        for piece in connection.pieces(request):
+            connection.send(chunk(piece))
+        connection.send(b"0\r\n\r\n")
+
+    watchdog, _ = proxied(handler)
+    with watchdog.connect() as connection:
+        connection.send(request_bytes("POST", "/", {"Content-Length": "10000"}))
+        reply, expected = connection.response_head(), b""
+        for letter in b"ABCDEFGHIJ":
+            connection.send(bytes([letter]) * 1000)
+            expected += bytes([letter]) * 1000
+            connection.body_until(reply, expected)
+        connection.finish(reply)
+        assert reply.complete and reply.body == expected
+
+
+def test_an_early_refusal_reaches_a_client_that_still_uploads(proxied):
+    def handler(connection, _number):
+        connection.request_head_only()
+        connection.send(answer("413 Too Large", [("Connection", "close")], b"too much"))
+        connection.rest()
+
+    watchdog, _ = proxied(handler)
+    with watchdog.connect() as connection:
+        connection.send(request_bytes("POST", "/", {"Content-Length": "3000000"}) + b"x" * 1000)
+        reply = connection.response()
+        assert (reply.status, reply.body) == (413, b"too much")
+
+
+def test_health_is_the_watchdogs_and_needs_no_upstream_request(proxied):
+    watchdog, upstream = proxied(always(OK))
+    assert watchdog.call("GET", "/_/health").body == b"OK"
+    assert upstream.requests == []
+
+
+def test_the_childs_output_is_logged_line_by_line(start, script):
+    upstream = start.upstream(always(OK))
+    child = script("echo to stdout; echo to stderr >&2; exec sleep 86400")
+    watchdog = start.of({"fprocess": child, "mode": "http", "upstream_url": upstream.url})
+    eventually(lambda: "stdout: to stdout\n" in watchdog.stdout(), what=watchdog.stdout)
+    watchdog.wait_for_log("stderr: to stderr\n")
+    assert "Forking: " in watchdog.stderr()
+
+
+@case(112)
+def test_requests_are_logged_and_the_call_id_when_asked_for(proxied):
+    watchdog, _ = proxied(always(OK), log_callid="1")
+    watchdog.call("GET", "/x?q=1", {"X-Call-Id": "abc-1"})
+    watchdog.wait_for_log("GET /x?q=1 - 200 OK - ContentLength: 4B (")
+    watchdog.wait_for_log("[abc-1]")
+    watchdog.call("GET", "/")
+    watchdog.wait_for_log("[none]")
+
+
+def test_a_real_function_over_http(start):
+    port = programs.free_port()
+    watchdog = start.of({"fprocess": f"{programs.PYTHON} -u {programs.FUNCTIONS}/probe.py", "mode": "http",
+                         "upstream_url": f"http://127.0.0.1:{port}", "PROBE_PORT": port})
+    eventually(lambda: watchdog.call("GET", "/").status == 200, 15, watchdog.log_tail)

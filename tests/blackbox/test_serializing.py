@@ -1,0 +1,87 @@
+# of-watchdog, mode serializing: whole request, whole answer, so failures have a status.
+import re
+import time
+
+import pytest
+
+from wire import chunk, request_bytes
+
+case = pytest.mark.case
+
+
+def watchdog(start, process, **settings):
+    return start.of({"fprocess": process, "mode": "serializing", **settings})
+
+
+@pytest.fixture(scope="module")
+def cat(start_once):
+    return watchdog(start_once, "cat")
+
+
+@case(84)
+def test_the_body_goes_through_the_process(cat):
+    answer = cat.call("POST", "/", body=b"hello")
+    assert (answer.status, answer.body) == (200, b"hello")
+    assert answer.header("Content-Type") == "application/octet-stream"
+    assert re.fullmatch(r"\d+\.\d{6}", answer.header("X-Duration-Seconds"))
+    answer = cat.call("POST", "/", {"Transfer-Encoding": "chunked"}, chunk(b"hel") + chunk(b"lo") + b"0\r\n\r\n")
+    assert answer.body == b"hello"
+
+
+@case(85)
+def test_a_failing_process_is_500_with_its_status_alone(start, script):
+    failing = watchdog(start, script("echo out; echo err >&2; exit 3"), content_type="text/html")
+    answer = failing.call("GET", "/")
+    assert (answer.status, answer.body) == (500, b"exit status 3")
+    assert answer.header("Content-Type") == "text/html"
+    assert answer.header("X-Duration-Seconds")
+    failing.wait_for_log("err")
+
+
+@case(86)
+def test_a_missing_program_is_500_and_says_so(start):
+    answer = watchdog(start, "/no/such").call("GET", "/")
+    assert (answer.status, answer.body) == (500, b"fork/exec /no/such: no such file or directory")
+
+
+@case(87)
+@pytest.mark.parametrize("text", ["exec sleep 600", "sleep 600 & wait", "echo out; sleep 600; echo never"])
+def test_at_exec_timeout_the_whole_group_is_killed_and_500_sent_at_once(start, script, text):
+    limited = watchdog(start, script(text), exec_timeout="500ms")
+    began = time.monotonic()
+    answer = limited.call("GET", "/")
+    assert 0.4 < time.monotonic() - began < 10
+    assert (answer.status, answer.body) == (500, b"signal: killed")
+
+
+@case(88)
+def test_a_short_body_is_500(cat):
+    with cat.connect() as connection:
+        connection.send(request_bytes("POST", "/", {"Content-Length": "10"}) + b"short")
+        connection.half_close()
+        answer = connection.response()
+    assert (answer.status, answer.body) == (500, b"unexpected EOF")
+
+
+@case(88)
+def test_a_stalled_body_is_500_at_read_timeout(start):
+    limited = watchdog(start, "cat", read_timeout="1s")
+    with limited.connect() as connection:
+        connection.send(request_bytes("POST", "/", {"Content-Length": "10"}) + b"short")
+        answer = connection.response()
+        assert answer.status == 500 and "timeout" in answer.text
+        assert connection.closed_by_peer()
+
+
+@case(89)
+def test_a_process_that_does_not_read_its_input_is_always_200(start):
+    idle = watchdog(start, "true")
+    with idle.connect() as connection:
+        assert [connection.ask("POST", "/", body=b"x" * 300_000).status for _ in range(30)] == [200] * 30
+
+
+def test_failures_and_successes_share_a_connection(start, script):
+    odd = watchdog(start, script("read n; exit $n"))
+    with odd.connect() as connection:
+        statuses = [connection.ask("POST", "/", body=b"%d\n" % n).status for n in (0, 1, 0, 2, 0)]
+    assert statuses == [200, 500, 200, 500, 200]

@@ -1,0 +1,164 @@
+# of-watchdog, mode streaming: one process a request, both directions flow while it runs.
+import threading
+import time
+
+import pytest
+
+from wire import chunk, request_bytes
+
+case = pytest.mark.case
+
+
+@pytest.fixture(scope="module")
+def cat(start_once):
+    return start_once.of("cat")
+
+
+@case(71)
+def test_the_body_goes_through_the_process(cat):
+    answer = cat.call("POST", "/", body=b"hello")
+    assert (answer.status, answer.body) == (200, b"hello")
+    assert answer.header("Content-Type") == "application/octet-stream"
+    assert answer.header("X-Duration-Seconds") is None
+    cat.wait_for_log("POST / - 200 - ContentLength: 5B (")
+
+
+@case(72)
+def test_a_program_that_cannot_start_is_500(start, script):
+    """Ours: the reference answers 200 with nothing."""
+    not_executable = script("echo x", name="plain")
+    not_executable.chmod(0o644)
+    no_interpreter = script("echo x", name="bare", interpreter="")
+    for process, why in (("/no/such", "no such file or directory"), (not_executable, "permission denied"),
+                         (no_interpreter, "exec format error"), ("no-such-program", "executable file not found")):
+        watchdog = start.of(str(process))
+        answer = watchdog.call("GET", "/")
+        assert answer.status == 500, answer
+        watchdog.wait_for_log(why)
+        assert watchdog.call("GET", "/_/health").status == 200
+
+
+@case(73)
+def test_output_before_a_failure_arrives_and_the_failure_is_logged(start, script):
+    watchdog = start.of(str(script("echo output; exit 3")))
+    with watchdog.connect() as connection:
+        connection.send(request_bytes("GET", "/"))
+        answer = connection.response()
+    assert answer.status in (200, 500)
+    assert answer.status == 500 or answer.body == b"output\n"
+    watchdog.wait_for_log("exit status 3")
+
+
+@case(74)
+@pytest.mark.parametrize("text", ["exec sleep 600", "sleep 600; echo never", "sleep 600 & wait"])
+def test_at_exec_timeout_the_whole_group_is_killed_and_the_answer_ends(start, script, text):
+    watchdog = start.of({"fprocess": script("echo early; " + text), "exec_timeout": "500ms"})
+    with watchdog.connect() as connection:
+        began = time.monotonic()
+        connection.send(request_bytes("GET", "/"))
+        answer = connection.response()
+        assert 0.4 < time.monotonic() - began < 10
+        assert (answer.status, answer.body) == (200, b"early\n")
+    watchdog.wait_for_log("signal: killed")
+
+
+@case(74)
+def test_a_silent_function_at_exec_timeout_is_no_success_with_a_body(start):
+    watchdog = start.of({"fprocess": "sleep 600", "exec_timeout": "500ms"})
+    answer = watchdog.call("GET", "/")
+    assert answer.status in (200, 500, 504) and (answer.status != 200 or answer.body == b"")
+
+
+@case(75, 76)
+def test_output_arrives_as_it_is_made(start, script):
+    """Ours: each write is sent at once. The function waits for the client between two lines."""
+    watchdog = start.of(str(script("while read line; do echo got $line; done")))
+    with watchdog.connect() as connection:
+        connection.send(request_bytes("POST", "/", {"Transfer-Encoding": "chunked"}))
+        connection.send(chunk(b"one\n"))
+        answer = connection.response_head()
+        connection.body_until(answer, b"got one\n")
+        connection.send(chunk(b"two\n"))
+        connection.body_until(answer, b"got two\n")
+        connection.send(b"0\r\n\r\n")
+        connection.finish(answer)
+        assert answer.complete and answer.body == b"got one\ngot two\n"
+
+
+@case(75)
+def test_the_first_output_arrives_while_the_function_goes_on(start, script):
+    watchdog = start.of({"fprocess": script("echo first; sleep 600"), "exec_timeout": "0"})
+    with watchdog.connect() as connection:
+        connection.send(request_bytes("GET", "/"))
+        connection.body_until(connection.response_head(), b"first\n")
+
+
+@case(78)
+def test_a_stalled_body_ends_at_read_timeout(start):
+    watchdog = start.of({"fprocess": "cat", "read_timeout": "1s"})
+    with watchdog.connect() as connection:
+        connection.send(request_bytes("POST", "/", {"Content-Length": "100"}) + b"part")
+        answer = connection.response()
+        assert answer.status in (200, 400, 408, 500)
+        assert answer.status != 200 or answer.body == b"part"
+        assert connection.closed_by_peer()
+
+
+@case(79)
+def test_a_function_that_ended_early_is_answered_without_waiting_for_the_upload(start):
+    watchdog = start.of({"fprocess": "echo done", "read_timeout": "60s"})
+    with watchdog.connect() as connection:
+        connection.send(request_bytes("POST", "/", {"Content-Length": "100000"}) + b"abc")
+        answer = connection.response_head()
+        connection.body_until(answer, b"done\n")
+
+
+@case(80)
+def test_a_slow_upload_on_a_kept_connection_loses_nothing(cat):
+    with cat.connect() as connection:
+        for _ in range(2):
+            connection.send(request_bytes("POST", "/", {"Content-Length": "10000"}))
+            answer, expected = None, b""
+            for letter in b"ABCDEFGHIJ":
+                connection.send(bytes([letter]) * 1000)
+                expected += bytes([letter]) * 1000
+                answer = answer or connection.response_head()
+                connection.body_until(answer, expected)
+            connection.finish(answer)
+            assert answer.complete and answer.body == expected
+
+
+@case(81)
+def test_a_megabyte_comes_back_intact_while_it_is_sent(cat):
+    body = bytes(n % 253 for n in range(1_000_000))
+    with cat.connect() as connection:
+        sender = threading.Thread(target=connection.send, args=(request_bytes("POST", "/", body=body),))
+        sender.start()
+        answer = connection.response()
+        sender.join()
+    assert answer.complete and answer.body == body
+
+
+@case(82)
+def test_errors_of_the_function_are_logged_and_not_in_the_answer(start, script):
+    watchdog = start.of({"fprocess": script("echo out; echo err >&2"), "content_type": "text/html"})
+    answer = watchdog.call("GET", "/")
+    assert (answer.body, answer.header("Content-Type")) == (b"out\n", "text/html")
+    watchdog.wait_for_log("stderr: err\n")
+
+
+@case(83)
+def test_arguments_are_split_at_single_spaces_only(start, script):
+    show = script('printf "[%s]" "$@"')
+    watchdog = start.of(f'{show} "a b"  c ')
+    assert watchdog.call("GET", "/").body == b'["a][b"][][c][]'
+
+
+def test_a_background_grandchild_does_not_hold_the_answer_of_the_next(start, script):
+    watchdog = start.of({"fprocess": script("echo now; sleep 1 & exit 0")})
+    for _ in range(3):
+        assert watchdog.call("GET", "/").body == b"now\n"
+
+
+def test_a_function_that_closes_its_input_early_still_answers(start):
+    assert start.of("head -c 10").call("POST", "/", body=b"x" * 300_000).body == b"x" * 10

@@ -1,0 +1,340 @@
+# The HTTP server of both watchdogs: what it takes, what it refuses, how it frames its answers.
+import base64
+import time
+
+import pytest
+
+from wire import chunk, request_bytes
+
+case = pytest.mark.case
+
+
+@pytest.fixture(scope="module", params=["of", "serializing", "classic"])
+def cat(request, start_once):
+    """A watchdog around cat, in each mode that runs a process for a request."""
+    if request.param == "classic":
+        return start_once.classic("cat")
+    return start_once.of({"fprocess": "cat", "mode": "streaming" if request.param == "of" else "serializing"})
+
+
+@pytest.fixture(scope="module")
+def env(start_once):
+    return start_once.of("env -0")
+
+
+def variables(answer):
+    return dict(entry.split(b"=", 1) for entry in answer.body.split(b"\0") if entry)
+
+
+def refused(watchdog, data, status, text, method="GET"):
+    answer = watchdog.send_raw(data, method)
+    assert answer.status == status, answer
+    assert text.lower() in answer.text.lower(), answer
+    assert answer.closed, f"the connection stayed open after {answer}"
+    assert watchdog.running()
+    return answer
+
+
+@case(21)
+def test_a_request_without_host_is_refused(cat):
+    refused(cat, b"GET / HTTP/1.1\r\n\r\n", 400, "missing required Host header")
+
+
+@case(22)
+def test_two_hosts_are_refused(cat):
+    refused(cat, b"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", 400, "400 Bad Request")
+
+
+@case(22)
+def test_a_host_with_a_space_is_refused(cat):
+    refused(cat, b"GET / HTTP/1.1\r\nHost: a b\r\n\r\n", 400, "malformed Host header")
+
+
+def test_an_empty_host_is_taken(cat):
+    assert cat.send_raw(b"POST / HTTP/1.1\r\nHost:\r\nContent-Length: 1\r\n\r\nx").body == b"x"
+
+
+@case(23)
+def test_http_1_0_is_answered_as_1_0_and_closed(cat):
+    answer = cat.send_raw(b"POST / HTTP/1.0\r\nContent-Length: 5\r\n\r\nhello")
+    assert (answer.version, answer.status, answer.body) == ("HTTP/1.0", 200, b"hello")
+    assert answer.closed
+
+
+@case(23)
+def test_http_1_0_keep_alive_is_honoured_when_the_length_is_known(start):
+    watchdog = start.classic("cat")
+    with watchdog.connect() as connection:
+        for word in (b"one", b"two"):
+            connection.send(b"POST / HTTP/1.0\r\nConnection: keep-alive\r\nContent-Length: 3\r\n\r\n" + word)
+            answer = connection.response()
+            assert (answer.version, answer.body, answer.framing) == ("HTTP/1.0", word, "length")
+            assert answer.header("Connection").lower() == "keep-alive"
+
+
+@case(24)
+@pytest.mark.parametrize("version", ["HTTP/2.0", "HTTP/3.0", "HTTP/0.9"])
+def test_other_versions_get_505(cat, version):
+    refused(cat, f"GET / {version}\r\nHost: a\r\n\r\n".encode(), 505, "HTTP Version Not Supported")
+
+
+@case(24)
+def test_http_1_2_is_answered_as_1_1(cat):
+    answer = cat.send_raw(b"POST / HTTP/1.2\r\nHost: a\r\nContent-Length: 1\r\n\r\nx")
+    assert (answer.version, answer.status, answer.body) == ("HTTP/1.1", 200, b"x")
+
+
+@pytest.mark.parametrize("line", [
+    "GET /", "GET", "GET / http/1.1", "GET /a b HTTP/1.1", "GET a HTTP/1.1", "G@T / HTTP/1.1", "GET  / HTTP/1.1",
+    "GET /%zz HTTP/1.1", "GET /\x01 HTTP/1.1"])
+def test_a_malformed_request_line_is_refused(cat, line):
+    refused(cat, f"{line}\r\nHost: a\r\n\r\n".encode("latin-1"), 400, "400 Bad Request")
+
+
+@case(25)
+@pytest.mark.parametrize("line", ["X Y: b", "X-Y : b", " X-Y: b", ": b", "X\x00Y: b", "X(Y): b"])
+def test_an_invalid_header_name_is_refused(cat, line):
+    refused(cat, f"GET / HTTP/1.1\r\n{line}\r\nHost: a\r\n\r\n".encode("latin-1"), 400, "400 Bad Request")
+
+
+@case(25)
+def test_the_refusal_of_a_header_name_says_so(cat):
+    refused(cat, b"GET / HTTP/1.1\r\nHost: a\r\nX Y: b\r\n\r\n", 400, "invalid header name")
+
+
+@case(25)
+@pytest.mark.parametrize("byte", [b"\x01", b"\x00", b"\x7f", b"\x1f"])
+def test_a_control_byte_in_a_value_is_refused(cat, byte):
+    refused(cat, b"GET / HTTP/1.1\r\nHost: a\r\nX-Y: a" + byte + b"b\r\n\r\n", 400, "invalid header value")
+
+
+def test_a_header_without_a_colon_is_refused(cat):
+    refused(cat, b"GET / HTTP/1.1\r\nHost: a\r\nnonsense\r\n\r\n", 400, "400 Bad Request")
+
+
+def test_bytes_above_127_in_a_value_pass(env):
+    answer = env.send_raw(b"GET / HTTP/1.1\r\nHost: a\r\nX-Y: \xff\xc3\xa9\r\n\r\n")
+    assert variables(answer)[b"Http_X_Y"] == b"\xff\xc3\xa9"
+
+
+@case(26)
+def test_a_folded_header_is_joined_with_one_space(env):
+    answer = env.send_raw(b"GET / HTTP/1.1\r\nHost: a\r\nXy: a\r\n \t b\r\n\r\n")
+    assert variables(answer)[b"Http_Xy"] == b"a b"
+
+
+@case(26)
+def test_bare_line_feeds_end_lines(cat):
+    assert cat.send_raw(b"POST / HTTP/1.1\nHost: a\nContent-Length: 2\n\nok").body == b"ok"
+
+
+@case(27)
+def test_pipelined_requests_are_answered_in_order(cat):
+    with cat.connect() as connection:
+        connection.send(b"".join(request_bytes("POST", f"/{n}", body=b"body %d" % n) for n in range(5)))
+        assert [connection.response().body for _ in range(5)] == [b"body %d" % n for n in range(5)]
+
+
+def test_a_connection_is_kept_for_many_requests(cat):
+    with cat.connect() as connection:
+        for number in range(20):
+            answer = connection.ask("POST", "/", body=b"%d" % number)
+            assert (answer.status, answer.body) == (200, b"%d" % number)
+            assert answer.header("Connection") is None
+
+
+def test_connection_close_is_honoured_and_said(cat):
+    answer = cat.send_raw(request_bytes("POST", "/", {"Connection": "close"}, b"x"))
+    assert answer.body == b"x" and answer.closed
+    assert answer.header("Connection").lower() == "close"
+
+
+def test_answers_carry_a_date_and_no_server(cat):
+    answer = cat.call("POST", "/", body=b"x")
+    time.strptime(answer.header("Date"), "%a, %d %b %Y %H:%M:%S GMT")
+    assert answer.header("Server") is None and answer.header("Keep-Alive") is None
+
+
+@case(28)
+@pytest.mark.parametrize("path", ["//a//b", "/a/./b", "/a/../b", "/a/..", "/a%2fb//c", "/%2e%2e/x"])
+def test_no_path_is_redirected(env, path):
+    """Ours: the path goes to the function as it was written (the reference answers 301)."""
+    answer = env.call("GET", path + "?x=1")
+    assert answer.status == 200
+    decoded = path.replace("%2f", "/").replace("%2e", ".").encode()
+    assert variables(answer)[b"Http_Path"] == decoded
+
+
+@case(30)
+def test_only_the_exact_health_path_is_the_watchdogs_own(env):
+    assert env.call("GET", "/_/health?x=1").body == b"OK"
+    assert b"Http_Path" in variables(env.call("GET", "/_/health/"))
+
+
+@case(33)
+def test_an_equal_content_length_twice_is_taken(cat):
+    data = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\nContent-Length: 2\r\n\r\nok"
+    assert cat.send_raw(data).body == b"ok"
+
+
+@case(33)
+@pytest.mark.parametrize("lines", [
+    "Content-Length: 2\r\nContent-Length: 3", "Content-Length: 2, 2", "Content-Length: -2", "Content-Length: +2",
+    "Content-Length: abc", "Content-Length: 0x2", "Content-Length: 99999999999999999999"])
+def test_a_bad_content_length_is_refused(cat, lines):
+    refused(cat, f"POST / HTTP/1.1\r\nHost: a\r\n{lines}\r\n\r\nok".encode(), 400, "400 Bad Request")
+
+
+@case(34)
+def test_content_length_with_chunked_is_refused(cat):
+    """Ours: 400, for it is how requests are smuggled."""
+    data = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
+    refused(cat, data, 400, "400 Bad Request")
+    data = b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nContent-Length: 2\r\n\r\n0\r\n\r\n"
+    refused(cat, data, 400, "400 Bad Request")
+
+
+@case(35)
+@pytest.mark.parametrize("coding", ["gzip", "identity", "gzip, chunked", "chunked\r\nTransfer-Encoding: chunked",
+                                    "chunked, chunked", "xchunked"])
+def test_other_transfer_codings_get_501(cat, coding):
+    data = f"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: {coding}\r\n\r\n0\r\n\r\n".encode()
+    refused(cat, data, 501, "Unsupported transfer encoding")
+
+
+@case(36)
+def test_a_transfer_coding_of_http_1_0_is_ignored_or_refused(cat):
+    answer = cat.send_raw(b"POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n")
+    assert answer.closed
+    assert (answer.status, answer.body) == (200, b"") or answer.status == 400
+
+
+def test_chunked_input_in_odd_pieces_arrives_whole(cat):
+    with cat.connect() as connection:
+        data = (b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: Chunked\r\n\r\n"
+                b"3;name=value\r\nabc\r\n000a\r\n0123456789\r\n0\r\nX-Trailer: y\r\n\r\n")
+        for n in range(0, len(data), 7):
+            connection.send(data[n:n + 7])
+        assert connection.response().body == b"abc0123456789"
+        assert connection.ask("POST", "/", body=b"next").body == b"next"
+
+
+def test_a_request_that_comes_byte_by_byte_is_answered(cat):
+    with cat.connect() as connection:
+        for byte in request_bytes("POST", "/a?b=c", {"X-Long": "v" * 40}, b"hello"):
+            connection.send(bytes([byte]))
+        assert connection.response().body == b"hello"
+
+
+@case(37)
+def test_an_unknown_expectation_gets_417(cat):
+    answer = cat.send_raw(request_bytes("POST", "/", {"Expect": "foo"}, b"x"))
+    assert answer.status == 417 and answer.closed
+
+
+@case(37)
+def test_100_continue_is_sent_before_the_body_is_read(cat):
+    with cat.connect() as connection:
+        connection.send(request_bytes("POST", "/", {"Expect": "100-continue", "Content-Length": "5"}))
+        assert connection.head().start_line.startswith("HTTP/1.1 100")
+        connection.send(b"hello")
+        assert connection.response().body == b"hello"
+
+
+@case(38)
+def test_a_refused_request_is_not_asked_for_its_body(start):
+    answer = start.classic("cat").send_raw(
+        request_bytes("OPTIONS", "/", {"Expect": "100-continue", "Content-Length": "5"}), "OPTIONS")
+    assert (answer.status, answer.interim) == (405, []), answer
+    assert answer.closed
+
+
+@case(39)
+def test_a_megabyte_of_headers_passes_and_more_gets_431(start):
+    # No environment variable can be that long: when the head is taken, exec refuses.
+    watchdog = start.of({"fprocess": "cat", "mode": "serializing"})
+    data = b"GET / HTTP/1.1\r\nHost: a\r\nX-Big: " + b"v" * 1_000_000 + b"\r\n\r\n"
+    answer = watchdog.send_raw(data)
+    assert answer.status == 500 and "argument list too long" in answer.text, answer
+    refused(watchdog, data.replace(b"v" * 10, b"v" * 12), 431, "Request Header Fields Too Large")
+
+
+@case(40)
+def test_a_client_that_stalls_in_its_head_gets_400(start):
+    watchdog = start.of({"fprocess": "cat", "read_timeout": "1s"})
+    with watchdog.connect() as connection:
+        began = time.monotonic()
+        connection.send(b"GET / HTTP/1.1\r\nHost: a\r\n")
+        answer = connection.response()
+        assert answer.status in (400, 408) and connection.closed_by_peer()
+        assert time.monotonic() - began > 0.8
+
+
+@case(40)
+def test_a_silent_client_is_closed_without_a_word(start):
+    watchdog = start.of({"fprocess": "cat", "read_timeout": "1s"})
+    with watchdog.connect() as connection:
+        began = time.monotonic()
+        assert connection.closed_by_peer()
+        assert time.monotonic() - began > 0.8
+    with watchdog.connect() as connection:  # idle after a request
+        assert connection.ask("POST", "/", body=b"x").body == b"x"
+        assert connection.closed_by_peer()
+
+
+@case(41)
+@pytest.mark.parametrize("size", [0, 1, 2048, 2049, 70_000, 1_000_000])
+def test_an_answer_of_any_size_arrives_whole(cat, size):
+    body = bytes(n % 251 for n in range(size))
+    with cat.connect() as connection:
+        connection.send(request_bytes("POST", "/", body=body))
+        answer = connection.response()
+        assert answer.body == body and answer.complete and answer.framing in ("length", "chunked")
+    old = cat.send_raw(request_bytes("POST", "/", body=body, version="HTTP/1.0"))
+    assert old.body == body
+
+
+def test_the_answer_to_head_has_no_body(start):
+    watchdog = start.of({"fprocess": "echo hello", "mode": "serializing"})
+    with watchdog.connect() as connection:
+        answer = connection.ask("HEAD", "/")
+        assert answer.status == 200 and answer.body == b""
+        assert connection.ask("GET", "/").body == b"hello\n"
+
+
+@case(43)
+def test_any_method_reaches_the_function_of_of_watchdog(env):
+    for method in ("get", "FOO", "OPTIONS", "TRACE", "PATCH", "M-SEARCH"):
+        assert variables(env.call(method, "/"))[b"Http_Method"] == method.encode()
+
+
+@case(43)
+def test_classic_refuses_a_lower_case_method(start):
+    answer = start.classic("cat").call("get", "/")
+    assert (answer.status, answer.body) == (405, b"")
+
+
+def test_a_small_unread_body_does_not_spoil_the_connection(start):
+    watchdog = start.classic("cat")
+    with watchdog.connect() as connection:
+        assert connection.ask("PROPFIND", "/", body=b"x" * 10_000).status == 405
+        assert connection.ask("POST", "/", body=b"next").body == b"next"
+
+
+def test_garbage_is_refused_and_the_watchdog_lives(cat):
+    for data in (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"\0" * 40 + b"\r\n\r\n", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+                 b"\r\n\r\nGET", base64.b64encode(b"x" * 600) + b"\r\n\r\n"):
+        with cat.connect() as connection:
+            connection.send(data)
+            connection.half_close()
+            said = connection.rest()
+            assert said == b"" or said.startswith((b"HTTP/1.1 400", b"HTTP/1.1 505")), said
+    assert cat.call("POST", "/", body=b"x").body == b"x"
+
+
+def test_a_bad_chunk_ends_the_connection(cat):
+    with cat.connect() as connection:
+        connection.send(b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n" + chunk(b"ok") + b"zz\r\n")
+        answer = connection.response()
+        assert answer.status in (200, 400, 500)
+        assert connection.closed_by_peer()

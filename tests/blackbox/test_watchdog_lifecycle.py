@@ -1,0 +1,151 @@
+# How a watchdog ends: refuses, drains, and leaves nothing.
+import signal
+import time
+
+import pytest
+
+from scripted_upstream import answer
+from wire import Connection, WireError, eventually, request_bytes
+
+case = pytest.mark.case
+
+
+def refuses(watchdog):
+    try:
+        with Connection(watchdog.port) as connection:
+            connection.send(request_bytes("GET", "/"))
+            return connection.rest() == b""
+    except (ConnectionRefusedError, ConnectionResetError, WireError):
+        return True
+
+
+@case(123)
+@pytest.mark.parametrize("name", ["of", "classic"])
+def test_after_sigterm_it_is_unhealthy_at_once_and_serves_for_the_grace_period(start, name):
+    watchdog = getattr(start, name)({"fprocess": "cat", "healthcheck_interval": "2s"})
+    began = time.monotonic()
+    watchdog.process.send_signal(signal.SIGTERM)
+    eventually(lambda: watchdog.call("GET", "/_/health").status == 503)
+    assert not watchdog.lock.exists()
+    assert watchdog.call("POST", "/", body=b"x").body == b"x"
+    if name == "of":
+        assert watchdog.call("GET", "/_/ready").status == 503
+    assert watchdog.expect_exit() == 0
+    assert time.monotonic() - began > 1.8
+    said = watchdog.stderr()
+    for words in ("SIGTERM: no new connections in 2s", f"Removing lock-file : {watchdog.lock}",
+                  "No new connections allowed, draining: 0 requests", "Exiting. Active connections: 0"):
+        assert words in said, said
+
+
+@case(124)
+@pytest.mark.parametrize("mode", ["streaming", "serializing", "classic"])
+def test_a_running_request_is_finished_before_it_ends(start, script, mode):
+    folder = script("").parent
+    process = script(f"echo begun > {folder}/begun; while [ ! -e {folder}/go ]; do sleep 0.05; done; echo done")
+    settings = {"fprocess": process, "healthcheck_interval": "100ms", "write_timeout": "20s", "exec_timeout": "0"}
+    watchdog = start.classic(settings) if mode == "classic" else start.of({**settings, "mode": mode})
+    with watchdog.connect() as connection:
+        connection.send(request_bytes("GET", "/"))
+        eventually((folder / "begun").exists)
+        watchdog.process.send_signal(signal.SIGTERM)
+        eventually(lambda: refuses(watchdog), what="new connections are refused")
+        assert watchdog.running()
+        (folder / "go").touch()
+        reply = connection.response()
+        assert reply.complete and reply.body == b"done\n"
+        if mode != "streaming":  # its head may have gone out before
+            assert reply.header("Connection").lower() == "close"
+        assert connection.closed_by_peer()
+    assert watchdog.expect_exit() == 0
+
+
+@case(125)
+@pytest.mark.parametrize("name", ["of", "classic"])
+def test_a_request_that_outlasts_write_timeout_is_given_up(start, name):
+    watchdog = getattr(start, name)({"fprocess": "sleep 600", "healthcheck_interval": "100ms",
+                                     "write_timeout": "1s", "exec_timeout": "0"})
+    with watchdog.connect() as connection:
+        connection.send(request_bytes("GET", "/"))
+        watchdog.wait_for_log("Forking fprocess." if name == "classic" else "Started logging")
+        watchdog.process.send_signal(signal.SIGTERM)
+        assert watchdog.expect_exit() == 0  # and sleep 600 is gone
+    assert "Active connections: 1" in watchdog.stderr()
+
+
+@case(126)
+@pytest.mark.parametrize("settings", [{"healthcheck_interval": "0"}, {"healthcheck_interval": "-5s"}])
+@pytest.mark.parametrize("name", ["of", "classic"])
+def test_without_a_grace_period_it_ends_as_soon_as_it_is_idle(start, name, settings):
+    watchdog = getattr(start, name)({"fprocess": "cat", **settings})
+    watchdog.process.send_signal(signal.SIGTERM)
+    assert watchdog.expect_exit(5) == 0
+    assert not watchdog.lock.exists()
+
+
+@case(126)
+def test_classic_without_a_write_timeout_ends_too(start):
+    watchdog = start.classic({"fprocess": "cat", "write_timeout": "0", "healthcheck_interval": None})
+    watchdog.process.send_signal(signal.SIGTERM)
+    assert watchdog.expect_exit(5) == 0
+
+
+@case(127)
+@pytest.mark.parametrize("name", ["of", "classic"])
+def test_ctrl_c_ends_it_gracefully(start, name):
+    watchdog = getattr(start, name)("cat")
+    watchdog.process.send_signal(signal.SIGINT)
+    assert watchdog.expect_exit() == 0
+    assert not watchdog.lock.exists()
+
+
+@pytest.mark.parametrize("name", ["of", "classic"])
+def test_idle_connections_do_not_hold_it(start, name):
+    watchdog = getattr(start, name)("cat")
+    with watchdog.connect() as idle, watchdog.connect():
+        assert idle.ask("POST", "/", body=b"x").body == b"x"
+        watchdog.process.send_signal(signal.SIGTERM)
+        assert watchdog.expect_exit(8) == 0
+
+
+@case(128)
+def test_in_http_mode_it_drains_before_it_stops_the_child(start, script):
+    """Ours: the reference tells the child first, and loses what runs."""
+    def handler(connection, _number):
+        connection.request()
+        eventually((folder / "go").exists, 20)
+        connection.send(answer(body=b"done"))
+
+    folder = script("").parent
+    upstream = start.upstream(handler)
+    child = script(f"trap 'touch {folder}/told; exit 0' TERM; while :; do sleep 0.05; done")
+    watchdog = start.of({"fprocess": child, "mode": "http", "upstream_url": upstream.url,
+                         "healthcheck_interval": "100ms", "write_timeout": "20s"})
+    with watchdog.connect() as connection:
+        connection.send(request_bytes("GET", "/"))
+        upstream.wait_for_requests(1)
+        watchdog.process.send_signal(signal.SIGTERM)
+        eventually(lambda: refuses(watchdog), what="new connections are refused")
+        assert not (folder / "told").exists()
+        (folder / "go").touch()
+        assert connection.response().body == b"done"
+    assert watchdog.expect_exit() == 0
+    assert (folder / "told").exists(), "the child was not asked to end"
+
+
+@case(128)
+def test_in_http_mode_a_child_that_ignores_sigterm_is_killed(start, script):
+    upstream = start.upstream(lambda connection, _number: None)
+    child = script("trap '' TERM; while :; do sleep 0.05; done")
+    watchdog = start.of({"fprocess": child, "mode": "http", "upstream_url": upstream.url, "write_timeout": "1s"})
+    watchdog.process.send_signal(signal.SIGTERM)
+    assert watchdog.expect_exit(25) == 0
+
+
+def test_a_killed_watchdog_leaves_no_function_behind(start):
+    """A forked function's pipes close with the watchdog; the child of http mode must go as well."""
+    upstream = start.upstream(lambda connection, _number: None)
+    watchdog = start.of({"fprocess": "sleep 86400", "mode": "http", "upstream_url": upstream.url})
+    watchdog.remember_descendants()
+    watchdog.process.kill()
+    assert watchdog.expect_exit() == -signal.SIGKILL
