@@ -39,7 +39,11 @@ Result<std::unique_ptr<LocalProvider>> LocalProvider::open(LocalOptions options,
 
   std::unique_ptr<LocalProvider> provider(
       new LocalProvider(std::move(options), std::move(data_dir), std::move(store), core));
-  provider->isolation_ = process::probe_isolation();
+  if (provider->options_.isolate) {
+    provider->isolation_ = process::probe_isolation();
+  } else {
+    provider->isolation_.reason = "it is switched off";
+  }
   if (!provider->isolation_.possible) {
     log::print("functions run without isolation, on the host's network: {}", provider->isolation_.reason);
   }

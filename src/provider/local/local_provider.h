@@ -24,6 +24,7 @@ struct LocalOptions {
   std::string path;           ///< PATH of replicas: give our own, where their programs are looked up
   std::string release;        ///< of this program, for info()
   std::string sha;
+  bool isolate = true;  ///< false: replicas run as plain processes, for machines where it is in the way
   Patience patience;
 };
 

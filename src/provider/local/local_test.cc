@@ -31,10 +31,9 @@ TEST(Image, OnlyWhatThisMachineCanRunIsAccepted) {
   EXPECT_EQ(refusal("dir:/no/such", "cat"), "image \"dir:/no/such\": there is no such folder");
   EXPECT_EQ(refusal("dir:tmp", "cat"), "image \"dir:tmp\": the folder must be an absolute path");
   EXPECT_EQ(refusal("dir:/bin/cat", "cat"), "image \"dir:/bin/cat\": there is no such folder");
-  EXPECT_EQ(
-      refusal("ghcr.io/openfaas/figlet:latest", ""),
-      "image \"ghcr.io/openfaas/figlet:latest\": this provider runs \"host\" and \"dir:/path\" images; OCI "
-      "images are not supported yet");
+  EXPECT_EQ(refusal("example/figlet:latest", ""),
+            "image \"example/figlet:latest\": this provider runs \"host\" and \"dir:/path\" images; OCI "
+            "images are not supported yet");
 }
 
 TEST(Environment, TheUserChoosesAllButWhatMakesTheReplicaReachable) {
