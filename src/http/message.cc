@@ -119,6 +119,23 @@ std::string percent_decode(std::string_view text) {
   return out;
 }
 
+std::string query_value(std::string_view query, std::string_view key) {
+  std::string_view found;
+  while (!query.empty()) {
+    const auto end = query.find('&');
+    const auto pair = query.substr(0, end);
+    const auto equals = pair.find('=');
+    if (pair.substr(0, equals) == key && equals != std::string_view::npos) found = pair.substr(equals + 1);
+    if (end == std::string_view::npos) break;
+    query.remove_prefix(end + 1);
+  }
+  std::string spaced(found);
+  for (auto& c : spaced) {
+    if (c == '+') c = ' ';
+  }
+  return percent_decode(spaced);
+}
+
 std::string_view reason_of(int status) {
   switch (status) {
     case 100:

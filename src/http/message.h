@@ -93,6 +93,8 @@ struct ResponseHead : Head {
 [[nodiscard]] bool is_hop_by_hop(FieldId id);
 /// Percent-decodes; "%zz" stays as it is.
 [[nodiscard]] std::string percent_decode(std::string_view text);
+/// The decoded value of a key in a raw query ("a=1&b=2"); the last one counts; empty when there is none.
+[[nodiscard]] std::string query_value(std::string_view query, std::string_view key);
 /// "Not Found" for 404; "status code 599" for those without a name.
 [[nodiscard]] std::string_view reason_of(int status);
 /// The Date field's value for now ("Mon, 23 Nov 2026 02:38:00 GMT"), cached per second and thread.

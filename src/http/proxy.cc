@@ -45,16 +45,20 @@ class Forwarding final {
 
  private:
   Task<Result<void>> attempt() {
-    auto ready = co_await prepare_body();
-    if (!ready) co_return ready.error();
+    note_framing();
     lease_ = pool_.take_idle(address_);
     bool fresh = lease_ == nullptr;
-    while (true) {
+    for (bool first = true;; first = false) {
       if (!lease_) {
         auto taken = co_await net::within(pool_.take(address_, true), options_.deadline);
         if (!taken) co_return Error{Code::timeout, Origin::function, "no connection within the time limit"};
         if (!*taken) co_return taken->error();
         lease_ = std::move(**taken);
+      }
+      // Only now is the body touched: a caller whose upstream refused may try another one.
+      if (first && has_body_) {
+        auto ready = co_await prepare_body();
+        if (!ready) co_return ready.error();
       }
       auto sent = co_await send_request();
       Result<void> head;
@@ -83,12 +87,15 @@ class Forwarding final {
     co_return answered;
   }
 
-  Task<Result<void>> prepare_body() {
+  void note_framing() {
     const auto& framing = exchange_.request().body;
     chunked_ = framing.kind == Framing::Kind::chunked;
     has_body_ = chunked_ || framing.length > 0;
     length_ = framing.length;
-    if (has_body_ && options_.buffer_body) {
+  }
+
+  Task<Result<void>> prepare_body() {
+    if (options_.buffer_body) {
       auto whole = co_await exchange_.whole_body(options_.buffer_bytes_max);
       if (!whole) co_return whole.error();
       buffered_ = std::move(*whole);
@@ -96,7 +103,7 @@ class Forwarding final {
       length_ = buffered_.size();
       chunked_ = false;
       has_body_ = length_ > 0;
-    } else if (has_body_ && !exchange_.request().expect_continue) {
+    } else if (!exchange_.request().expect_continue) {
       at_hand_ = exchange_.body_at_hand();
     }
     co_return Result<void>();

@@ -1,0 +1,71 @@
+#include "gateway/function_table.h"
+
+#include "base/log.h"
+
+namespace faas::gateway {
+namespace {
+
+std::vector<std::shared_ptr<const Target>> targets_of(const FunctionEntry& entry) {
+  std::vector<std::shared_ptr<const Target>> targets;
+  for (const auto& endpoint : entry.ready) {
+    auto address = net::Address::parse(endpoint->address);
+    if (!address) {
+      log::print("a replica cannot be called: {}", address.error().text);
+      continue;
+    }
+    targets.push_back(std::make_shared<const Target>(Target{endpoint, std::move(*address)}));
+  }
+  return targets;
+}
+
+}  // namespace
+
+std::shared_ptr<const Target> LocalFunction::pick() {
+  if (ready.empty()) return nullptr;
+  const std::shared_ptr<const Target>* best = nullptr;
+  std::uint32_t fewest = 0;
+  ++turn;
+  for (std::size_t i = 0; i < ready.size(); ++i) {
+    const auto& candidate = ready[(turn + i) % ready.size()];
+    const auto calls = candidate->endpoint->in_flight.load(std::memory_order_relaxed);
+    if (best == nullptr || calls < fewest) {
+      best = &candidate;
+      fewest = calls;
+    }
+    if (fewest == 0) break;
+  }
+  return *best;
+}
+
+void FunctionTable::update(const Snapshot& snapshot) {
+  std::erase_if(functions_,
+                [&snapshot](const auto& known) { return !snapshot.functions.contains(known.second->name); });
+  for (const auto& [name, entry] : snapshot.functions) {
+    auto& known = functions_[name];
+    if (!known) {
+      known = std::make_shared<LocalFunction>();
+      known->name = name;
+    }
+    if (known->entry != entry) {
+      known->entry = entry;
+      known->ready = targets_of(*entry);
+    }
+    if (entry->name.name_space == kDefaultNamespace) functions_[entry->name.name] = known;
+  }
+  changed_.wake();
+}
+
+std::shared_ptr<LocalFunction> FunctionTable::find(std::string_view name) const {
+  const auto found = functions_.find(name);
+  return found == functions_.end() ? nullptr : found->second;
+}
+
+Meters FunctionTable::meters() const {
+  Meters meters;
+  for (const auto& [key, function] : functions_) {
+    if (key == function->name) meters[key] = function->meter;
+  }
+  return meters;
+}
+
+}  // namespace faas::gateway

@@ -1,0 +1,157 @@
+#include "gateway/gateway.h"
+
+#include <algorithm>
+
+#include "base/log.h"
+#include "net/doorman.h"
+#include "net/socket.h"
+
+namespace faas::gateway {
+namespace {
+
+http::ServerLimits limits_of(const Settings& settings) {
+  http::ServerLimits limits;
+  limits.read_timeout = settings.read_timeout;
+  limits.idle_timeout = settings.read_timeout;
+  limits.write_timeout = settings.write_timeout;
+  if (settings.read_timeout > Duration::zero()) {
+    limits.header_timeout = std::min<Duration>(limits.header_timeout, settings.read_timeout);
+  }
+  return limits;
+}
+
+Result<net::Fd> listen_at(const std::string& address, std::int64_t port) {
+  const bool bare_v6 = address.find(':') != std::string::npos && !address.starts_with('[');
+  const auto host = bare_v6 ? "[" + address + "]" : address;
+  TRY_ASSIGN(const auto parsed, net::Address::parse(host + ":" + std::to_string(port)));
+  return net::listen(parsed);
+}
+
+}  // namespace
+
+Gateway::Gateway(net::Core& control, Settings settings, std::optional<Credentials> credentials)
+    : control_(control),
+      settings_(std::move(settings)),
+      metrics_server_(control, metrics_handler_,
+                      {.read_timeout = std::chrono::seconds(5),
+                       .idle_timeout = std::chrono::seconds(5),
+                       .write_timeout = std::chrono::seconds(5)}) {
+  if (credentials) login_.emplace(credentials->user, credentials->password);
+}
+
+Gateway::~Gateway() {
+  stop();
+}
+
+Result<void> Gateway::listen() {
+  auto api = listen_at(settings_.listen_address, settings_.port);
+  if (!api) return std::move(api).error().within("setting port");
+  auto metrics = listen_at(settings_.listen_address, settings_.metrics_port);
+  if (!metrics) return std::move(metrics).error().within("setting metrics_port");
+  listener_ = std::move(*api);
+  metrics_listener_ = std::move(*metrics);
+  return {};
+}
+
+void Gateway::start(Provider& provider) {
+  provider_ = &provider;
+  const auto cpus = std::max(1U, std::thread::hardware_concurrency());
+  const auto count = settings_.cores > 0 ? static_cast<std::size_t>(settings_.cores) : cpus;
+  const InvokeOptions invoke{.upstream_timeout = settings_.upstream_timeout,
+                             .admin = login_ ? &*login_ : nullptr};
+  ApiSource& source = *this;
+  std::vector<net::Guest*> guests;
+  for (std::size_t i = 0; i < count; ++i) {
+    auto worker = std::make_unique<Worker>();
+    worker->front = std::make_unique<Front>(worker->core, source, login_ ? &*login_ : nullptr, invoke,
+                                            limits_of(settings_));
+    worker->front->table().update(*snapshot_);
+    guests.push_back(&worker->front->server());
+    worker->thread = std::thread([core = &worker->core] { core->run(); });
+    workers_.push_back(std::move(worker));
+  }
+  const auto port = net::port_of(listener_.get());
+  const auto metrics_port = net::port_of(metrics_listener_.get());
+  doorman_.emplace(net::accept_for(net::Stream(std::move(listener_)), std::move(guests)));
+  metrics_doorman_.emplace(net::accept_for(net::Stream(std::move(metrics_listener_)), {&metrics_server_}));
+  log::print("Listening on {}:{}, metrics on port {}, {} cores", settings_.listen_address, port, metrics_port,
+             count);
+}
+
+Task<std::size_t> Gateway::drain(Duration limit) {
+  doorman_.reset();
+  const auto deadline = Clock::now() + limit;
+  std::size_t left = 0;
+  for (auto& worker : workers_) {
+    auto* server = &worker->front->server();
+    const auto quiet = [](http::Server* one, TimePoint until) -> Task<std::size_t> {
+      one->drain();
+      const auto wait = [](net::Event& event) -> Task<> { co_await event.wait(); };
+      co_await net::within(wait(one->quiet()), until);
+      co_return one->busy();
+    };
+    left += co_await net::on<std::size_t>(worker->core,
+                                          [quiet, server, deadline] { return quiet(server, deadline); });
+  }
+  co_return left;
+}
+
+void Gateway::stop() {
+  doorman_.reset();
+  metrics_doorman_.reset();
+  for (auto& worker : workers_) {
+    worker->core.stop();
+    worker->thread.join();
+  }
+  workers_.clear();
+}
+
+void Gateway::publish(std::shared_ptr<const Snapshot> snapshot) {
+  snapshot_ = snapshot;
+  for (auto& worker : workers_) {
+    worker->core.post([front = worker->front.get(), snapshot] { front->table().update(*snapshot); });
+  }
+}
+
+Task<Meters> Gateway::meters() {
+  Meters all;
+  for (auto& worker : workers_) {
+    const auto count = [](FunctionTable* table) -> Task<Meters> { co_return table->meters(); };
+    auto* table = &worker->front->table();
+    const auto some = co_await net::on<Meters>(worker->core, [count, table] { return count(table); });
+    for (const auto& [name, meter] : some) all[name].add(meter);
+  }
+  co_return all;
+}
+
+Task<std::shared_ptr<const Snapshot>> Gateway::snapshot() {
+  const auto get = [](Gateway* gateway) -> Task<std::shared_ptr<const Snapshot>> {
+    co_return gateway->snapshot_;
+  };
+  co_return co_await net::on<std::shared_ptr<const Snapshot>>(control_, [get, this] { return get(this); });
+}
+
+Task<> Gateway::MetricsHandler::serve(http::Exchange& exchange) {
+  const auto path = exchange.request().path();
+  if (path == "/healthz") {
+    const bool get =
+        exchange.request().method == http::Method::get || exchange.request().method == http::Method::head;
+    exchange.head(get ? 200 : 405).field("Content-Type", "text/plain; charset=utf-8");
+    if (!get) exchange.field("Allow", "GET, HEAD");
+    auto sent = co_await exchange.send(get ? "OK" : "");
+    (void)sent;
+    co_return;
+  }
+  if (path != "/metrics") {
+    auto sent = co_await http::answer_text(exchange, 404, "404 page not found");
+    (void)sent;
+    co_return;
+  }
+  const auto meters = co_await gateway.meters();
+  const auto text = print_metrics(meters, *gateway.snapshot_);
+  exchange.head(200).field("Content-Type", "text/plain; version=0.0.4; charset=utf-8");
+  auto sent = co_await exchange.send(text);
+  (void)sent;
+}
+
+}  // namespace faas::gateway
