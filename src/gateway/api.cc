@@ -1,5 +1,7 @@
 #include "gateway/api.h"
 
+#include <sys/utsname.h>
+
 #include <boost/json.hpp>
 
 #include "model/requests.h"
@@ -151,13 +153,15 @@ Task<> Api::metrics(http::Exchange& exchange) {
 
 Task<> Api::info(http::Exchange& exchange) {
   const auto provider = source_.provider().info();
+  utsname machine{};
+  ::uname(&machine);
   const boost::json::object body{
       {"provider",
        {{"provider", provider.provider},
         {"version", {{"sha", provider.sha}, {"release", provider.release}}},
         {"orchestration", provider.orchestration}}},
       {"version", {{"commit_message", ""}, {"sha", provider.sha}, {"release", FAAS_VERSION}}},
-      {"arch", "x86_64"}};
+      {"arch", machine.machine}};
   co_await answer_json(exchange, boost::json::serialize(body));
 }
 

@@ -104,6 +104,19 @@ Task<> Connection::refuse(HeadError error) {
   if (wrote) co_await linger();
 }
 
+// What is asked of the server as a whole and not of a handler (RFC 9110 sections 7.1 and 9.3.6).
+Task<> Connection::serve_itself(Exchange& exchange) {
+  const bool asks_options = exchange.request().target == "*";
+  if (!asks_options) {
+    exchange.head(404).field("Content-Type", "text/plain; charset=utf-8");
+    exchange.field("X-Content-Type-Options", "nosniff");
+  } else {
+    exchange.head(200);
+  }
+  auto sent = co_await exchange.send(asks_options ? std::string_view() : "404 page not found\n");
+  (void)sent;
+}
+
 Task<Connection::After> Connection::serve_one() {
   channel_.pin();
   const auto kind = head_.body.kind;
@@ -119,7 +132,10 @@ Task<Connection::After> Connection::serve_one() {
   Exchange exchange(*this);
   exchange_ = &exchange;
   if (state_.busy++ == 0) state_.quiet.reset();
-  const bool served = co_await net::race(state_.handler.serve(exchange), hangup_);
+  // "*" and the authority of a CONNECT name no resource.
+  const bool names_none = exchange.request().path().empty() || exchange.request().path().front() != '/';
+  auto answer = names_none ? serve_itself(exchange) : state_.handler.serve(exchange);
+  const bool served = co_await net::race(std::move(answer), hangup_);
   bool whole = served;
   if (served && !exchange.status() && !exchange.upgraded_) {
     exchange.head(500);

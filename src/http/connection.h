@@ -40,6 +40,7 @@ class Connection final : public net::Node, ChannelListener {
   enum class After { next_request, close };
   Task<bool> read_head();
   Task<After> serve_one();
+  Task<> serve_itself(Exchange& exchange);
   Task<> refuse(HeadError error);
   Task<bool> drain_body();
   Task<> linger();
