@@ -113,6 +113,16 @@ def script():
     shutil.rmtree(folder)
 
 
+@pytest.fixture
+def proxied(start):
+    """proxied(handler, **settings): a watchdog before a scripted upstream; returns both."""
+    def make(handler, **settings):
+        upstream = start.upstream(handler)
+        watchdog = start.of({"fprocess": "sleep 86400", "mode": "http", "upstream_url": upstream.url, **settings})
+        return watchdog, upstream
+    return make
+
+
 def pytest_sessionfinish(session, exitstatus):
     """Whatever the programs under test left to us would be a child of ours now."""
     left = [p for p in processes.table().values() if p.parent == os.getpid() and p.state != "Z"]

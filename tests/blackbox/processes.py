@@ -1,6 +1,7 @@
 # What /proc knows: who descends from whom, what is left, how big it is.
 import ctypes
 import os
+import random
 import signal
 import threading
 
@@ -68,6 +69,11 @@ def descendants(pid):
         found += below
         wave = {p.pid for p in below}
     return found
+
+
+def new_mark():
+    """A number that no other process has in its command line; sleep takes it as a fraction."""
+    return str(random.randrange(10**14, 10**15))
 
 
 def with_argument(text):

@@ -3,7 +3,6 @@ import concurrent.futures
 import hashlib
 import threading
 import time
-import uuid
 
 import pytest
 
@@ -39,7 +38,7 @@ def leave_by_reset(connection):
 @case(69, 77)
 @pytest.mark.parametrize("leave", [leave_by_close, leave_by_reset])
 def test_when_the_client_leaves_a_silent_function_and_its_children_are_killed(forking, leave):
-    mark = uuid.uuid4().hex
+    mark = processes.new_mark()
     watchdog = forking(f"{programs.FUNCTIONS}/grandchild.sh {mark}")
     connection = watchdog.connect()
     connection.send(request_bytes("GET", "/"))

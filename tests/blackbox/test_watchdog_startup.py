@@ -118,7 +118,7 @@ def test_a_busy_metrics_port_is_only_a_warning(start, name):
     watchdog = getattr(start, name)({"fprocess": "cat"}, private_network=True, wait=False)
 
     def serves_beside():
-        second = start.program(watchdog.name, [], {"fprocess": "cat", "port": 9000}, wrapper=[
+        second = start.program(watchdog.name, [], {"fprocess": "cat", "port": 9000, "healthcheck_interval": "0"}, wrapper=[
             "nsenter", f"--net=/proc/{watchdog.pid}/ns/net"])
         eventually(lambda: _healthy(second, 9000, watchdog), 15, second.log_tail)
         return second
