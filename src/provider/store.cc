@@ -1,10 +1,12 @@
 #include "provider/store.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <sqlite3.h>
 
 #include "model/json.h"
 #include "model/names.h"
+#include "net/stream.h"
 
 namespace faas::provider {
 namespace {
@@ -84,6 +86,9 @@ class Query final {
 
 Result<std::unique_ptr<Store>> Store::open(const std::string& path) {
   std::unique_ptr<Store> store(new Store(path));
+  // Environment variables are kept here. SQLite would make the file readable by all; what it makes beside it
+  // has the file's own mode. Where this fails, SQLite says why.
+  net::Fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600)).close();
   constexpr int flags =
       SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW;
   if (sqlite3_open_v2(path.c_str(), &store->database_, flags, nullptr) != SQLITE_OK) {

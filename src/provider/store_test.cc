@@ -128,6 +128,15 @@ TEST_F(StoreTest, WhatReturnedSurvivesKillMinus9) {
   EXPECT_GE(opened()->load()->functions.size(), static_cast<std::size_t>(last) + 1);
 }
 
+TEST_F(StoreTest, NobodyElseReadsTheFile) {
+  auto store = opened();
+  ASSERT_TRUE(store->insert(spec("a"), 1));
+  for (const auto* suffix : {"", "-wal", "-shm"}) {
+    const auto mode = std::filesystem::status(file() + suffix).permissions();
+    EXPECT_EQ(mode, std::filesystem::perms(0600)) << suffix;
+  }
+}
+
 TEST_F(StoreTest, AFileThatIsNoDatabaseIsNamed) {
   std::ofstream(file()) << std::string(8192, 'x');
   EXPECT_THAT(refusal(), AllOf(HasSubstr(file()), HasSubstr("not a database")));

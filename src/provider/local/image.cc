@@ -34,4 +34,15 @@ Result<Image> resolve_image(const FunctionSpec& spec) {
   return Image{.root = folder.string()};
 }
 
+Result<void> prepare_image(const FunctionSpec& spec, const Image& image) {
+  if (image.root.empty()) return {};
+  const auto tmp = std::filesystem::path(image.root) / "tmp";
+  std::error_code error;
+  if (std::filesystem::is_directory(tmp, error)) return {};
+  std::filesystem::create_directory(tmp, error);
+  if (!error) return {};
+  return invalid_request(fmt::format("image \"{}\": the folder has no tmp and none can be made: {}",
+                                     spec.image, error.message()));
+}
+
 }  // namespace faas::provider

@@ -232,6 +232,20 @@ Task<> LocalProviderTest::tells_failures() {
   EXPECT_EQ(not_found.reason, "CommandNotFound");
   EXPECT_THAT(not_found.message, HasSubstr("exec: \"no-such-program\": executable file not found in $PATH"));
 
+  const auto script = folder_ + "/script";
+  const auto absent = co_await provider_->update(echo(script));
+  EXPECT_TRUE(absent);
+  co_await until_failed();
+  const auto no_file = co_await condition();
+  EXPECT_EQ(no_file.reason, "CommandNotFound");
+  EXPECT_THAT(no_file.message, HasSubstr("fork/exec " + script + ": no such file or directory"));
+  std::ofstream(script) << "#!/bin/sh\n";
+  const auto plain = co_await provider_->update(echo(script));
+  EXPECT_TRUE(plain);
+  co_await until_failed();
+  const auto no_right = co_await condition();
+  EXPECT_THAT(no_right.message, HasSubstr("fork/exec " + script + ": permission denied"));
+
   const auto crashing = co_await provider_->update(echo("false"));
   EXPECT_TRUE(crashing);
   co_await until_failed();

@@ -41,10 +41,10 @@ TEST(Environment, TheUserChoosesAllButWhatMakesTheReplicaReachable) {
   spec.env_vars = {{"mode", "http"}, {"HOME", "/srv"}, {"unix_socket", "/x"}, {"OPENFAAS_NAME", "other"}};
   const ReplicaSettings settings{.socket_path = "/run/s", .path = "/bin", .ready_fd = 3, .listen_tcp = false};
 
-  EXPECT_THAT(
-      make_environment(spec, settings),
-      ElementsAre("HOME=/srv", "OPENFAAS_NAME=echo", "OPENFAAS_NAMESPACE=ns", "PATH=/bin", "fprocess=cat",
-                  "listen_tcp=false", "mode=http", "ready_fd=3", "unix_socket=/run/s"));
+  EXPECT_THAT(make_environment(spec, settings),
+              ElementsAre("HOME=/srv", "OPENFAAS_NAME=echo", "OPENFAAS_NAMESPACE=ns", "PATH=/bin",
+                          "fprocess=cat", "healthcheck_interval=0s", "listen_tcp=false", "mode=http",
+                          "ready_fd=3", "unix_socket=/run/s"));
 }
 
 TEST(Sandbox, AReplicaSeesItsOwnFolderAndNothingElseOfTheGateways) {
@@ -80,6 +80,16 @@ TEST(Sandbox, AProgramThatOnlyRootCanReachIsRunByRoot) {
       << "the private /tmp covers it";
 }
 
+TEST(Sandbox, AProgramBesideTheGatewaysFolderDoesNotUncoverIt) {
+  const auto binds = [](const std::string& data_dir) {
+    return make_sandbox({.root = "", .command = "/tmp/mine/run.sh", .data_dir = data_dir, .run_folder = "/r"})
+        .binds;
+  };
+  EXPECT_THAT(binds("/data"), testing::SizeIs(2));
+  EXPECT_THAT(binds("/tmp/mine/data"), testing::SizeIs(1));
+  EXPECT_THAT(binds("/tmp"), testing::SizeIs(1));
+}
+
 TEST(Sandbox, TheFilesOfACommandAreItsProgramAndItsAbsolutePaths) {
   EXPECT_THAT(files_of("sh /no/such/script.sh relative"),
               AllOf(Contains("/no/such/script.sh"), Not(Contains("relative"))));
@@ -96,6 +106,14 @@ TEST(Output, LinesMayBeCutAnywhere) {
     output.finish();
     EXPECT_THAT(output.last_lines(), ElementsAre("first", "second", "last")) << cut;
   }
+}
+
+TEST(Output, TheFunctionsOwnWordsSayMoreThanItsWatchdogs) {
+  Output output("test: ");
+  output.append("2024/01/02 10:20:30 stderr: KeyError: x\n2024/01/02 10:20:30 stdout: bye\n");
+  EXPECT_EQ(output.last_words(), "stdout: bye");
+  output.append("2024/01/02 10:20:30 Forked function has terminated: exit status 1\n");
+  EXPECT_EQ(output.last_words(), "KeyError: x");
 }
 
 TEST(Output, WhatIsKeptIsBounded) {

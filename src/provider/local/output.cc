@@ -7,6 +7,10 @@
 namespace faas::provider {
 namespace {
 
+// How a watchdog in http mode words its function's end, and what it puts before its function's lines.
+constexpr std::string_view kFunctionEnded = "Forked function has terminated";
+constexpr std::string_view kFunctionSays = "stderr: ";
+
 // "2006/01/02 15:04:05 ", which watchdogs put before their lines and our log puts before its own.
 std::string_view without_time(std::string_view text) {
   constexpr std::string_view shape = "dddd/dd/dd dd:dd:dd ";
@@ -50,7 +54,13 @@ void Output::line(std::string_view text) {
 }
 
 std::string_view Output::last_words() const {
-  return last_lines_.empty() ? std::string_view() : last_lines_.back();
+  if (last_lines_.empty()) return {};
+  if (!last_lines_.back().starts_with(kFunctionEnded)) return last_lines_.back();
+  // The watchdog only reports the end; why it came is in what the function said before.
+  for (auto line = last_lines_.rbegin(); line != last_lines_.rend(); ++line) {
+    if (line->starts_with(kFunctionSays)) return std::string_view(*line).substr(kFunctionSays.size());
+  }
+  return last_lines_.back();
 }
 
 }  // namespace faas::provider

@@ -19,7 +19,7 @@ class Output final {
 
   /// The last lines, oldest first, without time stamps.
   [[nodiscard]] const std::deque<std::string>& last_lines() const { return last_lines_; }
-  /// The last line that says something; "" when there is none.
+  /// The last line that says something, best of all the function's own; "" when there is none.
   [[nodiscard]] std::string_view last_words() const;
 
   static constexpr std::size_t kLineBytesMax = 8 * 1024;  ///< a longer line is cut into several

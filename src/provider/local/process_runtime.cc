@@ -33,6 +33,15 @@ std::vector<const char*> pointers(const std::vector<std::string>& texts) {
   return made;
 }
 
+// Whether exec would take it; otherwise `why` says what watchdogs would.
+bool is_program(const fs::path& path, std::string_view& why) {
+  struct stat found {};
+  const bool there = ::stat(path.c_str(), &found) == 0;
+  if (there && S_ISREG(found.st_mode) && ::access(path.c_str(), X_OK) == 0) return true;
+  why = there || errno == EACCES ? "permission denied" : "no such file or directory";
+  return false;
+}
+
 // Sockets and folders that a killed gateway could not remove; its processes died with it.
 Result<void> clear_folder(const std::string& folder) {
   std::error_code error;
@@ -114,8 +123,10 @@ Result<void> ProcessRuntime::find_command(const FunctionSpec& spec) const {
   const auto words = process::split_command(spec.env_process);
   const auto found =
       process::find_program(words.empty() ? std::string_view() : std::string_view(words.front()));
-  if (found) return {};
-  auto error = found.error();
+  std::string_view why;
+  if (found && is_program("/" / fs::path(*found), why)) return {};  // replicas start in /
+  auto error =
+      found.has_error() ? found.error() : Error{.text = fmt::format("fork/exec {}: {}", *found, why)};
   error.code = Code::not_found;
   return error;
 }
@@ -129,6 +140,7 @@ Result<std::string> ProcessRuntime::make_run_folder(ReplicaId id) const {
 Result<void> ProcessRuntime::launch(const ReplicaPlan& plan) {
   const auto& spec = *plan.spec;
   TRY_ASSIGN(const auto image, resolve_image(spec));
+  TRY(prepare_image(spec, image));
   TRY(find_command(spec));
   TRY_ASSIGN(const auto folder, make_run_folder(plan.id));
   TRY_ASSIGN(auto ready, process::make_pipe());

@@ -66,7 +66,9 @@ process::Isolation make_sandbox(const SandboxRequest& request) {
     // A program of the host's /tmp or /run would vanish behind what stands there inside.
     const auto folder = std::filesystem::path(file).parent_path().string();
     const bool covered = is_below(folder, kTmp) || is_below(folder, kRun);
-    if (!covered || folder == kTmp || folder == kRun || is_below(folder, request.data_dir)) continue;
+    if (!covered || folder == kTmp || folder == kRun) continue;
+    // What is shown again must not show the gateway's folder with it.
+    if (is_below(folder, request.data_dir) || is_below(request.data_dir, folder)) continue;
     isolation.binds.push_back({.host = folder, .inside = folder, .read_only = true});
   }
   // Root without capabilities still owns root's files: keys, passwords, sockets. Another user does not. But
