@@ -67,6 +67,7 @@ process::Isolation make_sandbox(const SandboxRequest& request) {
     const auto folder = std::filesystem::path(file).parent_path().string();
     const bool covered = is_below(folder, kTmp) || is_below(folder, kRun);
     if (!covered || folder == kTmp || folder == kRun) continue;
+    if (std::ranges::find(isolation.binds, folder, &process::Bind::inside) != isolation.binds.end()) continue;
     // What is shown again must not show the gateway's folder with it.
     if (is_below(folder, request.data_dir) || is_below(request.data_dir, folder)) continue;
     isolation.binds.push_back({.host = folder, .inside = folder, .read_only = true});
