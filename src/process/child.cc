@@ -7,6 +7,7 @@
 #include <csignal>
 
 #include "net/core.h"
+#include "process/orphans.h"
 #include "process/spawn.h"
 
 namespace faas::process {
@@ -66,10 +67,11 @@ std::optional<ExitStatus> wait_now(int pidfd, int options) {
                     .code = info.si_status};
 }
 
-Task<> reap(net::Stream pidfd) {
+Task<> reap(pid_t pid, net::Stream pidfd) {
   while (!wait_now(pidfd.fd(), 0)) {
     co_await pidfd.readable();
   }
+  detail::own_child_ends(pid);
 }
 
 }  // namespace
@@ -86,7 +88,9 @@ std::string ExitStatus::text() const {
   return text;
 }
 
-Child::Child(pid_t pid, net::Fd pidfd, bool group) : pid_(pid), group_(group), pidfd_(std::move(pidfd)) {}
+Child::Child(pid_t pid, net::Fd pidfd, bool group) : pid_(pid), group_(group), pidfd_(std::move(pidfd)) {
+  detail::own_child_begins(pid);
+}
 
 Child::Child(Child&& other) noexcept
     : pid_(std::exchange(other.pid_, 0)),
@@ -113,11 +117,15 @@ Child::~Child() {
 void Child::release() {
   if (pid_ == 0) return;
   if (!status_) kill(SIGKILL);
-  const bool reaped = wait_now(pidfd(), 0).has_value();
-  pid_ = 0;
-  if (reaped) return;
+  const auto pid = std::exchange(pid_, 0);
+  if (wait_now(pidfd(), 0)) {
+    detail::own_child_ends(pid);
+    pidfd_.close();
+    stream_.close();
+    return;
+  }
   if (!stream_) stream_ = net::Stream(std::move(pidfd_));
-  net::Core::current().spawn(reap(std::move(stream_)));
+  net::Core::current().spawn(reap(pid, std::move(stream_)));
 }
 
 std::optional<ExitStatus> Child::ended() {

@@ -1,0 +1,16 @@
+// A request as one JSON text, for classic functions that ask for it (marshal_request).
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "http/message.h"
+
+namespace faas::watchdog {
+
+/// {"header":{"X-M":["1","2"]},"body":{"raw":"<base64>"}}: names as Go writes them, in order; Host and
+/// Transfer-Encoding left out.
+[[nodiscard]] std::string marshal_request(std::span<const http::Field> fields, std::string_view body);
+
+}  // namespace faas::watchdog

@@ -1,0 +1,85 @@
+#include "watchdog/watchdog.h"
+
+#include <fcntl.h>
+#include <linux/close_range.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdio>
+
+#include "base/log.h"
+#include "net/core.h"
+#include "watchdog/command_line.h"
+#include "watchdog/lifecycle.h"
+#include "watchdog/lock_file.h"
+#include "watchdog/upstream_url.h"
+
+namespace faas::watchdog {
+namespace {
+
+Task<> live_on(net::Core& core, Lifecycle& lifecycle, int& exit_code) {
+  exit_code = co_await lifecycle.live();
+  core.stop();
+}
+
+int check_health(Variables variables) {
+  if (::access(LockFile::path_in(lock_folder(variables)).c_str(), F_OK) == 0) return 0;
+  std::fputs("unable to find lock file.\n", stderr);
+  return 1;
+}
+
+int serve(Program program, Variables variables) {
+  if (program == Program::of_watchdog) log::line(version_line());
+  const auto settings = read_settings(program, variables);
+  if (!settings) {
+    log::line(settings.error().text);
+    return 1;
+  }
+  if (settings->mode == Mode::http) {
+    const auto url = parse_upstream_url(settings->upstream_url);
+    if (!url) {
+      log::line(url.error().text);
+      return 1;
+    }
+  }
+  if (settings->ready_fd >= 0 && ::fcntl(static_cast<int>(settings->ready_fd), F_GETFD) < 0) {
+    log::print("ready_fd={} is not an open descriptor", settings->ready_fd);
+    return 1;
+  }
+  // Functions are given what they need by name; what whoever started us left open is not theirs.
+  ::close_range(3, ~0U, CLOSE_RANGE_CLOEXEC);
+  ::signal(SIGPIPE, SIG_IGN);  // a function or client that closed its end is an error to handle, not our end
+  ::signal(SIGCHLD, SIG_DFL);  // ignored, the kernel would reap before we can ask
+  net::block_signals({SIGTERM, SIGINT});
+  // As PID 1 of http mode, the end of an adopted child has to be heard of.
+  if (settings->mode == Mode::http && ::getpid() == 1) net::block_signals({SIGCHLD});
+
+  net::Core core;
+  Lifecycle lifecycle(core, *settings, variables);
+  int exit_code = 1;
+  core.spawn(live_on(core, lifecycle, exit_code));
+  core.run();
+  return exit_code;
+}
+
+}  // namespace
+
+int run(Program program, int argc, const char* const* argv, Variables variables) {
+  const std::span arguments(argv, static_cast<std::size_t>(argc));
+  const auto command = parse_command_line(program, arguments.subspan(argc > 0 ? 1 : 0));
+  switch (command.what) {
+    case Command::What::leave:
+      std::fputs(command.text.c_str(), stderr);
+      return command.exit_code;
+    case Command::What::version:
+      log::line(version_line());
+      return 0;
+    case Command::What::healthcheck:
+      return check_health(variables);
+    case Command::What::serve:
+      return serve(program, variables);
+  }
+  return 2;
+}
+
+}  // namespace faas::watchdog
