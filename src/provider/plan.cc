@@ -111,32 +111,39 @@ class FunctionPlan final {
       ++starting;
       look_again(one->started + patience_.starting_slot);
     }
-    auto at_once = patience_.starting_max;
+    allowed = std::min(allowed, starting < patience_.starting_max ? patience_.starting_max - starting : 0);
+
     const auto setback = setbacks_.find(wanted.function);
-    if (setback != setbacks_.end() && setback->second.revision == wanted.revision &&
-        setback->second.failures > 0) {
-      if (const auto due = retry_at(setback->second, patience_); now_ < due) {
-        look_again(due);
-        return 0;
-      }
-      // It failed and has not proven itself since: one at a time finds out at a small price.
-      if (!proven_since(wanted, setback->second.last)) at_once = 1;
+    if (setback == setbacks_.end() || setback->second.revision != wanted.revision ||
+        setback->second.failures == 0) {
+      return allowed;
     }
-    return std::min(allowed, starting < at_once ? at_once - starting : 0);
+    if (const auto due = retry_at(setback->second, patience_); now_ < due) {
+      look_again(due);
+      return 0;
+    }
+    return std::min(allowed, allowance_after(wanted, setback->second.last));
   }
 
-  bool proven_since(const Wanted& wanted, TimePoint failure) {
-    bool proven = false;
+  // After a failure one replica goes first; the longer it lasts, the more may follow.
+  std::uint32_t allowance_after(const Wanted& wanted, TimePoint failure) {
+    std::uint32_t since_then = 0;
+    auto ready_since = TimePoint::max();
     for (const auto* one : seen_) {
-      if (one->revision != wanted.revision || one->phase != Phase::ready || one->started < failure) continue;
-      const auto due = one->since + patience_.proven_after;
-      if (due <= now_) {
-        proven = true;
-      } else {
-        look_again(due);
-      }
+      if (one->revision != wanted.revision || one->started < failure) continue;
+      const bool ready = one->phase == Phase::ready;
+      if (ready) ready_since = std::min(ready_since, one->since);
+      if (ready || holds_slot(*one, now_, patience_)) ++since_then;
     }
-    return proven;
+    std::uint32_t trusted = 1;
+    if (ready_since != TimePoint::max()) {
+      const auto age = now_ - ready_since;
+      if (age >= patience_.proven_after) return wanted.replicas;
+      const auto doublings = std::max<std::int64_t>(0, age / patience_.ramp);
+      trusted <<= std::min<std::int64_t>(doublings, 16);
+      look_again(ready_since + std::min<Duration>((doublings + 1) * patience_.ramp, patience_.proven_after));
+    }
+    return trusted - std::min(trusted, since_then);
   }
 
   Plan& out_;

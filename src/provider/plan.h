@@ -61,6 +61,9 @@ struct Patience {
   Duration backoff_max = std::chrono::seconds(30);
   /// A replica that was up this long did not fail at its start: the count begins anew.
   Duration proven_after = std::chrono::seconds(10);
+  /// After a failure one replica goes first; each time it has been ready this much longer, twice as many may
+  /// be up. So a function that crashes after a while costs little, and one that had an accident is back soon.
+  Duration ramp = std::chrono::seconds(1);
   /// A call whose core took its endpoint from the snapshot before is counted by then.
   Duration drain_settle = std::chrono::milliseconds(100);
   Duration drain_max = std::chrono::seconds(20);

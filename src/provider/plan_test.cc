@@ -120,11 +120,19 @@ TEST(Plan, AFailureDelaysTheNextStart) {
       << "a new revision is not blamed for the old one";
 }
 
-TEST(Plan, AfterAFailureOneReplicaGoesFirst) {
+TEST(Plan, AfterAFailureOneReplicaGoesFirstAndOthersFollowWhenItLasts) {
   const Setbacks setbacks{{"echo", {.revision = 1, .failures = 1, .last = at(0s)}}};
-  EXPECT_THAT(plan({echo(9, 1)}, {}, setbacks, at(1s)).actions, ElementsAre(Start("echo", 1)));
-  EXPECT_THAT(plan({echo(9, 1)}, {seen(1, 1, Phase::starting, at(1s))}, setbacks, at(2s)).actions, IsEmpty());
-  EXPECT_EQ(plan({echo(9, 1)}, {seen(1, 1, Phase::ready, at(1s))}, setbacks, at(11s)).actions.size(), 8u);
+  const auto starts = [&](std::vector<Seen> replicas, Duration now) {
+    return plan({echo(9, 1)}, std::move(replicas), setbacks, at(now)).actions.size();
+  };
+  EXPECT_EQ(starts({}, 1s), 1u);
+  EXPECT_EQ(starts({seen(1, 1, Phase::starting, at(1s))}, 2s), 0u);
+  const auto first = seen(1, 1, Phase::ready, at(1s));
+  EXPECT_EQ(starts({first}, 1500ms), 0u);
+  EXPECT_EQ(plan({echo(9, 1)}, {first}, setbacks, at(1500ms)).next, at(2s));
+  EXPECT_EQ(starts({first}, 2s), 1u);
+  EXPECT_EQ(starts({first, seen(2, 1, Phase::ready, at(2s))}, 3s), 2u);
+  EXPECT_EQ(starts({first}, 11s), 8u);
 }
 
 TEST(Plan, StartsAreBoundedForOneFunctionAndForAll) {
@@ -241,6 +249,15 @@ class World {
     ADD_FAILURE() << "it does not converge";
   }
 
+  /// Every replica is ready at once, and crashes at this age.
+  void live_for(Duration life) {
+    for (auto& one : replicas) {
+      if (one.phase == Phase::starting) one.phase = Phase::ready, one.since = now;
+      if (now - one.started >= life) fail(one);
+    }
+    std::erase_if(replicas, [&](const Seen& one) { return now - one.started >= life; });
+  }
+
   std::uint32_t random(std::uint32_t below) { return static_cast<std::uint32_t>(random_() % below); }
 
  private:
@@ -330,6 +347,18 @@ TEST(PlanProperty, AnUpdateNeverLeavesFewerReadyThanBefore) {
       if (starting != world.replicas.end()) starting->phase = Phase::ready, starting->since = world.now;
       world.now += 50ms;
     }
+  }
+}
+
+TEST(PlanProperty, AFunctionThatCrashesAfterAWhileStartsSeldomToo) {
+  for (const auto life : {20ms, 300ms, 1200ms}) {
+    World world(1);
+    world.wanted = {{.function = "a", .replicas = 20, .revision = 1}};
+    for (auto until = at(4s); world.now < until; world.now += 5ms) {
+      world.settle();
+      world.live_for(life);
+    }
+    EXPECT_LE(world.starts, 40u) << life.count();
   }
 }
 
