@@ -1,0 +1,135 @@
+// What is written into and read out of answers and requests: content types, the JSON envelope, log lines,
+// metrics.
+#include <gmock/gmock.h>
+
+#include "watchdog/call_log.h"
+#include "watchdog/limiter.h"
+#include "watchdog/marshal.h"
+#include "watchdog/metrics.h"
+#include "watchdog/mode_http.h"
+#include "watchdog/sniff.h"
+
+namespace faas::watchdog {
+namespace {
+
+using namespace std::chrono_literals;
+using namespace std::string_view_literals;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+TEST(Sniff, KnowsContentsByTheirBeginning) {
+  const std::pair<std::string_view, std::string_view> cases[] = {
+      {"", "text/plain; charset=utf-8"},
+      {"hello", "text/plain; charset=utf-8"},
+      {" \n<html>", "text/html; charset=utf-8"},
+      {"<!-- x", "text/html; charset=utf-8"},
+      {"a<html>", "text/plain; charset=utf-8"},
+      {"<htmlx>", "text/plain; charset=utf-8"},
+      {"<?xml version", "text/xml; charset=utf-8"},
+      {"%PDF-1.4", "application/pdf"},
+      {"\x89PNG\r\n\x1a\n", "image/png"},
+      {"RIFF1234WEBPVP8", "image/webp"},
+      {"\x1f\x8b\x08\0"sv, "application/x-gzip"},
+      {"PK\x03\x04", "application/zip"},
+      {"{\"a\":1}", "text/plain; charset=utf-8"},
+      {"\0\1"sv, "application/octet-stream"},
+      {"\0asm"sv, "application/wasm"},
+      {"\0\0\0\x18"
+       "ftypmp42\0\0\0\0mp42isom"sv,
+       "video/mp4"},
+      {"text with \x1b[31mcolours", "text/plain; charset=utf-8"},
+  };
+  for (const auto& [bytes, type] : cases) EXPECT_EQ(sniff_content_type(bytes), type) << bytes;
+}
+
+TEST(Marshal, WrapsSortedHeadersAndTheBody) {
+  const std::vector<http::Field> fields{{.name = "x-m", .value = "2"},
+                                        {.name = "X-M", .value = "<&>"},
+                                        {.id = http::FieldId::host, .name = "Host", .value = "h"},
+                                        {.name = "A", .value = "\"\\\n\x01"}};
+  EXPECT_EQ(
+      marshal_request(fields, "\0\1\xff<"sv),
+      R"({"header":{"A":["\"\\\n\u0001"],"X-M":["2","\u003c\u0026\u003e"]},"body":{"raw":"AAH/PA=="}})");
+  EXPECT_EQ(marshal_request({}, ""), R"({"header":{},"body":{"raw":""}})");
+  EXPECT_THAT(marshal_request({}, "ab"), HasSubstr("\"YWI=\""));
+}
+
+TEST(Marshal, ReplacesWhatIsNoUtf8) {
+  const auto value = [](std::string_view text) {
+    const std::vector<http::Field> fields{{.name = "A", .value = text}};
+    return marshal_request(fields, "");
+  };
+  EXPECT_THAT(value("a\xff\xc3\xa9"), HasSubstr("[\"a\\ufffd\xc3\xa9\"]"));
+  EXPECT_THAT(value("\xc0\x80"), HasSubstr("[\"\\ufffd\\ufffd\"]"));
+  EXPECT_THAT(value("\xed\xa0\x80"), HasSubstr("[\"\\ufffd\\ufffd\\ufffd\"]"));
+  EXPECT_THAT(value("\xe2\x80\xa8"), HasSubstr("[\"\\u2028\"]"));
+  EXPECT_THAT(value("\xf0\x9f\x98\x80"), HasSubstr("[\"\xf0\x9f\x98\x80\"]"));
+  EXPECT_THAT(value("\xf0\x9f\x98"), HasSubstr("[\"\\ufffd\\ufffd\\ufffd\"]"));
+}
+
+TEST(CallLog, LinesReadLikeTheReferences) {
+  EXPECT_EQ(call_line({.method = "POST", .target = "/", .status = 200, .bytes = 5, .took = 1100us}),
+            "POST / - 200 - ContentLength: 5B (0.0011s)");
+  EXPECT_EQ(
+      call_line(
+          {.method = "GET", .target = "/x?q=1", .status = 302, .reason = "Found", .bytes = std::nullopt}),
+      "GET /x?q=1 - 302 Found - ContentLength: -1B (0.0000s)");
+  EXPECT_EQ(call_line({.method = "GET", .target = "/", .status = 200, .bytes = 24010}),
+            "GET / - 200 - ContentLength: 24.01kB (0.0000s)");
+  EXPECT_EQ(seconds_text(1500ms), "1.500000");
+  EXPECT_TRUE(is_probe("kube-probe/1.30"));
+  EXPECT_FALSE(is_probe("curl kube-probe"));
+}
+
+TEST(CallLimit, ACallerMayOnlyShortenIt) {
+  EXPECT_EQ(call_limit(30s, ""), 30s);
+  EXPECT_EQ(call_limit(30s, "100ms"), 100ms);
+  EXPECT_EQ(call_limit(30s, "30s"), 30s);
+  for (const auto* text : {"31s", "1", "abc", "0", "0s", "-1s"})
+    EXPECT_EQ(call_limit(30s, text), 30s) << text;
+  EXPECT_EQ(call_limit(0s, "1s"), 0s);
+}
+
+TEST(Limiter, CountsPassesWhileTheyLive) {
+  Limiter limiter(1);
+  {
+    const Limiter::Pass first(limiter);
+    EXPECT_TRUE(first);
+    EXPECT_TRUE(limiter.full());
+    const Limiter::Pass second(limiter);
+    EXPECT_FALSE(second);
+  }
+  EXPECT_FALSE(limiter.full());
+  Limiter none(0);
+  const Limiter::Pass pass(none);
+  EXPECT_TRUE(pass);
+  EXPECT_FALSE(none.full());
+}
+
+TEST(Metrics, ShowOnlyTheGaugeUntilACallCame) {
+  Metrics metrics;
+  EXPECT_THAT(metrics.text(), HasSubstr("http_requests_in_flight 0\n"));
+  EXPECT_THAT(metrics.text(), Not(HasSubstr("http_requests_total")));
+}
+
+TEST(Metrics, CountByMethodAndStatusInGrowingBuckets) {
+  Metrics metrics;
+  metrics.begin();
+  metrics.begin();
+  EXPECT_THAT(metrics.text(), HasSubstr("http_requests_in_flight 2\n"));
+  metrics.end("POST", 200, 10ms);
+  metrics.end("FOO", 500, 20s);
+  const auto text = metrics.text();
+  EXPECT_THAT(text, HasSubstr("http_requests_total{code=\"200\",method=\"post\"} 1\n"));
+  EXPECT_THAT(text, HasSubstr("http_requests_total{code=\"500\",method=\"unknown\"} 1\n"));
+  EXPECT_THAT(text, HasSubstr("bucket{code=\"200\",method=\"post\",le=\"0.005\"} 0\n"));
+  EXPECT_THAT(text, HasSubstr("bucket{code=\"200\",method=\"post\",le=\"0.01\"} 1\n"));
+  EXPECT_THAT(text, HasSubstr("bucket{code=\"200\",method=\"post\",le=\"10\"} 1\n"));
+  EXPECT_THAT(text, HasSubstr("bucket{code=\"500\",method=\"unknown\",le=\"10\"} 0\n"));
+  EXPECT_THAT(text, HasSubstr("bucket{code=\"500\",method=\"unknown\",le=\"+Inf\"} 1\n"));
+  EXPECT_EQ(method_label("get"), "get");
+  EXPECT_EQ(method_label("gEt"), "unknown");
+}
+
+}  // namespace
+}  // namespace faas::watchdog

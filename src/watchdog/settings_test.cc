@@ -1,0 +1,157 @@
+#include "watchdog/settings.h"
+
+#include <gmock/gmock.h>
+
+#include <initializer_list>
+#include <vector>
+
+#include "watchdog/command_line.h"
+#include "watchdog/upstream_url.h"
+
+namespace faas::watchdog {
+namespace {
+
+using namespace std::chrono_literals;
+using ::testing::HasSubstr;
+
+Result<Settings> read(Program program, std::vector<const char*> variables) {
+  variables.push_back(nullptr);
+  return read_settings(program, variables.data());
+}
+Result<Settings> of(std::vector<const char*> variables) {
+  return read(Program::of_watchdog, std::move(variables));
+}
+Result<Settings> classic(std::vector<const char*> variables) {
+  return read(Program::classic, std::move(variables));
+}
+
+TEST(Settings, DefaultsAreTheReferences) {
+  const auto settings = of({"fprocess=cat"});
+  EXPECT_EQ(settings->mode, Mode::streaming);
+  EXPECT_EQ(settings->port, 8080);
+  EXPECT_EQ(settings->content_type, "application/octet-stream");
+  EXPECT_EQ(settings->exec_timeout, 30s);
+  EXPECT_EQ(settings->healthcheck_interval, 30s);
+  EXPECT_EQ(settings->log_buffer_size, 65536);
+  EXPECT_TRUE(settings->prefix_logs);
+  EXPECT_EQ(settings->lock_folder, "/tmp");
+  EXPECT_EQ(classic({"fprocess=cat"})->exec_timeout, 0s);
+  EXPECT_EQ(classic({"fprocess=cat"})->mode, Mode::classic);
+}
+
+TEST(Settings, FunctionProcessWinsEvenWhenItIsEmpty) {
+  EXPECT_EQ(of({"fprocess=a", "function_process=b"})->process, "b");
+  EXPECT_THAT(
+      of({"fprocess=a", "function_process="}).error().text,
+      HasSubstr("provide a \"function_process\" or \"fprocess\" environmental variable for your function"));
+  EXPECT_EQ(classic({"fprocess=a", "function_process=b"})->process, "a");
+  EXPECT_EQ(classic({}).error().text, "Provide a valid process via fprocess environmental variable.");
+}
+
+TEST(Settings, AnInvalidDurationIsTheDefaultAndOfHealthTheWriteTimeout) {
+  for (const auto* value :
+       {"exec_timeout= 5", "exec_timeout=1d", "exec_timeout=0x10", "exec_timeout=", "exec_timeout=-5"}) {
+    EXPECT_EQ(of({"fprocess=cat", value})->exec_timeout, 30s) << value;
+    EXPECT_EQ(classic({"fprocess=cat", value})->exec_timeout, 0s) << value;
+  }
+  EXPECT_EQ(of({"fprocess=cat", "write_timeout=7"})->healthcheck_interval, 7s);
+  EXPECT_EQ(of({"fprocess=cat", "write_timeout=7", "healthcheck_interval=x"})->healthcheck_interval, 7s);
+}
+
+TEST(Settings, OfWatchdogTakesABadPortForZeroAndClassicForTheDefault) {
+  EXPECT_EQ(of({"fprocess=cat", "port=abc"})->port, 0);
+  EXPECT_EQ(of({"fprocess=cat", "port="})->port, 0);
+  EXPECT_EQ(classic({"fprocess=cat", "port=abc"})->port, 8080);
+  EXPECT_EQ(classic({"fprocess=cat", "port=-1"})->port, 8080);
+}
+
+TEST(Settings, TruthsHaveThreeGrammars) {
+  EXPECT_TRUE(of({"fprocess=cat", "suppress_lock=1"})->suppress_lock);
+  EXPECT_FALSE(of({"fprocess=cat", "suppress_lock=True"})->suppress_lock);
+  EXPECT_FALSE(classic({"fprocess=cat", "suppress_lock=1"})->suppress_lock);
+  EXPECT_TRUE(classic({"fprocess=cat", "cgi_headers="})->cgi_headers);
+  EXPECT_FALSE(classic({"fprocess=cat", "cgi_headers=1"})->cgi_headers);
+  EXPECT_FALSE(of({"fprocess=cat", "prefix_logs=F"})->prefix_logs);
+  EXPECT_TRUE(of({"fprocess=cat", "prefix_logs=no"})->prefix_logs);
+  EXPECT_TRUE(of({"fprocess=cat", "http_buffer_req_body=false", "buffer_http=true"})->buffer_body);
+}
+
+TEST(Settings, RefusesWhatTheReferenceRefuses) {
+  EXPECT_THAT(of({"fprocess=cat", "write_timeout=0"}).error().text,
+              HasSubstr("HTTP write timeout must be over 0s"));
+  EXPECT_TRUE(classic({"fprocess=cat", "write_timeout=0"}));
+  EXPECT_EQ(of({"fprocess=cat", "log_buffer_size=abc"}).error().text,
+            "Error loading config: invalid log_buffer_size value: abc, error: strconv.Atoi: parsing \"abc\": "
+            "invalid "
+            "syntax");
+  EXPECT_THAT(of({"fprocess=cat", "mode=HTTP"}).error().text, HasSubstr("unknown watchdog mode: \"HTTP\""));
+  EXPECT_THAT(of({"fprocess=cat", "mode=static"}).error().text, HasSubstr("is not supported"));
+  EXPECT_EQ(of({"fprocess=cat", "mode="})->mode, Mode::streaming);
+}
+
+TEST(Settings, OfOneNameTwiceTheLastWins) {
+  EXPECT_EQ(of({"fprocess=a", "fprocess=b"})->process, "b");
+  EXPECT_EQ(lock_folder(std::vector<const char*>{"TMPDIR=", nullptr}.data()), "/tmp");
+  EXPECT_EQ(lock_folder(std::vector<const char*>{"TMPDIR=/x", nullptr}.data()), "/x");
+}
+
+TEST(Settings, TimeoutsArePrintedAsUnderstood) {
+  const auto settings = of({"fprocess=cat", "read_timeout=5", "write_timeout=1.5h", "exec_timeout=100ms",
+                            "healthcheck_interval=2us"});
+  EXPECT_EQ(timeouts_line(*settings), "Timeouts: read: 5s write: 1h30m0s hard: 100ms health: 2\u00b5s");
+  EXPECT_THAT(timeouts_line(*classic({"fprocess=cat"})), HasSubstr("health: 30s."));
+}
+
+TEST(Settings, EveryRowIsDescribedWithItsDefault) {
+  EXPECT_THAT(describe_settings(Program::of_watchdog), HasSubstr("function_process, fprocess"));
+  EXPECT_THAT(describe_settings(Program::of_watchdog), HasSubstr("(default application/octet-stream)"));
+  EXPECT_THAT(describe_settings(Program::classic), HasSubstr("combine_output"));
+}
+
+TEST(Quoted, EscapesWhatWouldHideInALog) {
+  EXPECT_EQ(quoted("a\"b\\\n\x01"), "\"a\\\"b\\\\\\n\\x01\"");
+}
+
+TEST(UpstreamUrl, IsHostPortAndPrefix) {
+  EXPECT_EQ(parse_upstream_url("http://127.0.0.1:5000")->authority, "127.0.0.1:5000");
+  EXPECT_EQ(parse_upstream_url("http://127.0.0.1:5000")->prefix, "");
+  EXPECT_EQ(parse_upstream_url("http://127.0.0.1:5000/")->prefix, "");
+  EXPECT_EQ(parse_upstream_url("http://localhost/base/#x")->prefix, "/base");
+  EXPECT_EQ(parse_upstream_url("http://localhost")->authority, "localhost:80");
+  EXPECT_EQ(parse_upstream_url("http://[::1]")->authority, "[::1]:80");
+  EXPECT_EQ(parse_upstream_url("http://[::1]:81/x")->authority, "[::1]:81");
+}
+
+TEST(UpstreamUrl, RefusesWhatCannotBeCalled) {
+  const std::string line = R"(For "mode=http" you must specify a valid URL for "http_upstream_url")";
+  EXPECT_EQ(parse_upstream_url("").error().text, line);
+  for (const auto* text : {"127.0.0.1:5000", "https://x", "http://", "http://a:b@c", "http://x/?q=1"}) {
+    EXPECT_THAT(parse_upstream_url(text).error().text, HasSubstr(line + ", error: ")) << text;
+  }
+}
+
+Command command(std::initializer_list<const char*> arguments) {
+  return parse_command_line(Program::of_watchdog, {arguments.begin(), arguments.size()});
+}
+
+TEST(CommandLine, TakesOneOrTwoDashesAndTruths) {
+  using What = Command::What;
+  EXPECT_EQ(command({}).what, What::serve);
+  EXPECT_EQ(command({"-version"}).what, What::version);
+  EXPECT_EQ(command({"--run-healthcheck=true"}).what, What::healthcheck);
+  EXPECT_EQ(command({"--run-healthcheck=false"}).what, What::serve);
+  EXPECT_EQ(command({"anything", "-bogus"}).what, What::serve);
+}
+
+TEST(CommandLine, NamesWhatItDoesNotKnow) {
+  EXPECT_EQ(command({"-bogus"}).exit_code, 2);
+  EXPECT_THAT(command({"-bogus"}).text, HasSubstr("flag provided but not defined: -bogus"));
+  EXPECT_EQ(command({"-version=x"}).exit_code, 2);
+  EXPECT_THAT(command({"-version=x"}).text,
+              HasSubstr("invalid boolean value \"x\" for -version: parse error"));
+  EXPECT_EQ(command({"--help"}).exit_code, 0);
+  EXPECT_THAT(command({"--help"}).text, HasSubstr("upstream_url"));
+}
+
+}  // namespace
+}  // namespace faas::watchdog
