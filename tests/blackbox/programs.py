@@ -308,10 +308,13 @@ class Gateway(Program):
         answer = self.api("DELETE", "/system/functions", {"functionName": service})
         assert answer.status == 202, answer
 
-    def watchdogs(self):
-        """Pids of the watchdogs below this gateway."""
-        return [p.pid for p in processes.descendants(self.pid)
-                if p.state != "Z" and any("of-watchdog" in part for part in processes.command_line(p.pid)[:1])]
+    def replicas(self, service):
+        """Pids of the watchdogs that serve a function."""
+        name = f"OPENFAAS_NAME={service}\0".encode()
+        found = {p.pid: p.parent for p in processes.descendants(self.pid)
+                 if p.state != "Z" and "watchdog" in "".join(processes.command_line(p.pid)[:1])
+                 and name in processes.environment(p.pid) + b"\0"}
+        return sorted(pid for pid, parent in found.items() if parent not in found)
 
     def metrics(self, port=None):
         answer = wire.call(port or self.metrics_port, "GET", "/metrics")

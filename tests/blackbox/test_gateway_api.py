@@ -303,7 +303,7 @@ def test_what_is_no_json_object_is_400(gateway, method, body):
 
 @pytest.mark.parametrize("change,named", [
     ({"service": None}, "service"), ({"service": ""}, "service"), ({"service": 5}, "service"),
-    ({"service": "Upper"}, "service"), ({"service": "under_score"}, "service"), ({"service": "-a"}, "service"),
+    ({"service": "-a"}, "service"), ({"service": "_a"}, "service"),
     ({"service": "a-"}, "service"), ({"service": "a.b"}, "service"), ({"service": "a/b"}, "service"),
     ({"service": "../../etc"}, "service"), ({"service": "x" * 64}, "service"), ({"service": "a b"}, "service"),
     ({"service": "é"}, "service"), ({"service": "a\u0000b"}, "service"),
@@ -366,20 +366,18 @@ def test_a_deployment_may_come_chunked(gateway):
 
 # ---- what does not start ----------------------------------------------------------------------------
 
-def not_ready(gateway, name):
-    """Waits until the status says why nothing runs; returns all its words."""
+def status_says(gateway, name, words):
+    """Waits until the status says that nothing runs, and these words of why."""
     def told():
         found = gateway.status(name)
-        if found.get("availableReplicas", 0) == 0 and any(c.get("message") for c in found.get("conditions", [])
-                                                          if c.get("status") == "False"):
-            return json.dumps(found["conditions"])
-        return None
-    return eventually(told, 8, lambda: gateway.status(name))
+        return found.get("availableReplicas", 0) == 0 and any(
+            words in c["message"] for c in found["conditions"] if c["status"] == "False")
+    eventually(told, 8, lambda: gateway.status(name))
 
 
 def test_a_command_that_does_not_exist_is_told_by_status_and_call(gateway):
     gateway.deploy("broken", "/no/such", ready=False)
-    assert "/no/such" in not_ready(gateway, "broken")
+    status_says(gateway, "broken", "/no/such")
     answer = gateway.call("POST", "/function/broken", body=b"x")
     assert answer.status == 503 and "/no/such" in answer.text, answer
     assert answer.header("X-OpenFaaS-Internal") == "gateway"
@@ -389,7 +387,7 @@ def test_a_command_that_does_not_exist_is_told_by_status_and_call(gateway):
 
 def test_a_crash_loop_is_told_by_status_and_call_and_slows_down(gateway):
     gateway.deploy_probe("crashing", env={"FAIL_AT_START": "because-of-this"}, ready=False)
-    assert "exit status 3" in not_ready(gateway, "crashing")
+    status_says(gateway, "crashing", "exit status 3")
     answer = gateway.call("GET", "/function/crashing")
     assert answer.status == 503 and answer.header("X-OpenFaaS-Internal") == "gateway", answer
     removed(gateway, "crashing")
@@ -397,7 +395,7 @@ def test_a_crash_loop_is_told_by_status_and_call_and_slows_down(gateway):
 
 def test_a_broken_function_can_be_repaired_by_an_update(gateway):
     gateway.deploy("repaired", "/no/such", ready=False)
-    not_ready(gateway, "repaired")
+    status_says(gateway, "repaired", "/no/such")
     answer = gateway.api("PUT", "/system/functions", {"service": "repaired", "image": "host", "envProcess": "cat"})
     assert answer.status in (200, 202)
     gateway.wait_available("repaired")

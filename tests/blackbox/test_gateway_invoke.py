@@ -42,7 +42,7 @@ def test_an_unknown_function_is_404(gateway, target):
 
 
 @pytest.mark.parametrize("suffix", [
-    "", "/", "/a", "/a/", "//", "/a//b", "/./a", "/../a", "/a/..", "/%2F", "/%2f%2F", "/%3f%23%25", "/%00", "/%zz", "/%",
+    "", "/", "/a", "/a/", "//", "/a//b", "/./a", "/../a", "/a/..", "/%2F", "/%2f%2F", "/%3f%23%25", "/%00", "/%7f",
     "/a%20b", "/\"<>\\^`{|}", "/;a=b,c", "/:@&=+$", "/~user", "/*", "/%61bc", "?x=1", "/?x=1", "/a?b=c&d;e=%zz%00%2F",
     "?a=/../b", "/a?b?c", "/a?", "/function/cat", "/_/health/no"])
 def test_the_path_behind_the_name_reaches_the_function_byte_for_byte(gateway, suffix):
@@ -59,8 +59,8 @@ def test_bytes_above_127_in_a_path_pass_or_are_refused(gateway):
     assert response.status == 400 or Told(response).target == "/\u00c3\u00a9"
 
 
-def test_a_control_byte_in_the_target_is_400(gateway):
-    for byte in (b"\x01", b"\x7f", b"\x00"):
+def test_a_control_byte_or_a_bad_escape_in_the_path_is_400(gateway):
+    for byte in (b"\x01", b"\x7f", b"\x00", b"%zz", b"%"):
         with gateway.connect() as connection:
             connection.send(b"GET /function/probe/a" + byte + b"b HTTP/1.1\r\nHost: a\r\n\r\n")
             assert connection.response().status == 400
@@ -167,8 +167,9 @@ def test_fields_of_one_hop_stay_on_it(gateway):
     told = ask(gateway, headers={"Connection": "X-Secret, keep-alive", "X-Secret": "s", "Keep-Alive": "timeout=5",
                                  "Proxy-Authorization": "p", "Proxy-Connection": "keep-alive", "TE": "trailers",
                                  "Upgrade": "h2c"})
-    for name in ("X-Secret", "Keep-Alive", "Proxy-Authorization", "Proxy-Connection", "TE", "Upgrade"):
+    for name in ("X-Secret", "Keep-Alive", "Proxy-Authorization", "Proxy-Connection", "Upgrade"):
         assert told.all(name) == [], name
+    assert told.all("TE") in ([], ["trailers"])  # each hop may say for itself that it takes trailers
 
 
 def test_fields_of_one_hop_stay_on_it_on_the_way_back(gateway):

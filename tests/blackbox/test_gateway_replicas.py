@@ -92,22 +92,23 @@ def test_a_function_that_crashes_is_started_again(gateway):
 
 @pytest.mark.parametrize("victim", ["function", "watchdog"])
 def test_a_killed_replica_is_replaced_and_the_others_serve(gateway, victim):
-    gateway.deploy_probe("kill")
-    gateway.scale("kill", 2)
-    before = set(probes_of(gateway, "kill"))
+    name = f"kill-{victim}"
+    gateway.deploy_probe(name)
+    gateway.scale(name, 2)
+    before = set(probes_of(gateway, name))
     assert len(before) == 2
     pid = min(before)
     processes.kill(pid if victim == "function" else processes.read(pid).parent)
 
     def replaced():
-        now = set(probes_of(gateway, "kill"))
+        now = set(probes_of(gateway, name))
         return len(now) == 2 and pid not in now
 
-    eventually(replaced, 15, lambda: (before, probes_of(gateway, "kill"), gateway.status("kill")))
-    gateway.wait_available("kill", 2)
+    eventually(replaced, 15, lambda: (before, probes_of(gateway, name), gateway.status(name)))
+    gateway.wait_available(name, 2)
     for _ in range(10):
-        assert gateway.call("GET", "/function/kill").status == 200
-    gateway.remove("kill")
+        assert gateway.call("GET", f"/function/{name}").status == 200
+    gateway.remove(name)
 
 
 def test_a_crash_loop_slows_down_and_says_why(gateway):
@@ -220,7 +221,7 @@ def test_many_functions_start_and_stop(gateway):
         assert gateway.call("POST", f"/function/{name}", body=b"x").body == b"x"
     for name in names:
         gateway.remove(name)
-    eventually(lambda: not gateway.watchdogs(), 15, lambda: gateway.watchdogs())
+    eventually(lambda: not any(map(gateway.replicas, names)), 15, lambda: list(map(gateway.replicas, names)))
 
 
 def test_nothing_grows_with_deployments(gateway):
@@ -228,7 +229,7 @@ def test_nothing_grows_with_deployments(gateway):
         gateway.deploy("cycle", "cat")
         assert gateway.call("POST", "/function/cycle", body=b"x").body == b"x"
         gateway.remove("cycle")
-        eventually(lambda: not gateway.watchdogs(), 15)
+        eventually(lambda: not gateway.replicas("cycle"), 15)
 
     cycle()
     before = len(processes.open_files(gateway.pid))

@@ -177,8 +177,8 @@ def test_functions_and_their_replicas_survive_a_restart(start, number):
     listed = {f["name"]: f for f in json.loads(again.api("GET", "/system/functions").body)}
     assert set(listed) == {"cat", "probe"}
     assert listed["cat"].get("replicas", 0) == 0
-    assert (listed["cat"]["labels"], listed["cat"]["annotations"]["topic"], listed["cat"]["envVars"]) == (
-        {"a": "b"}, "t", {"X": "1"})
+    cat = listed["cat"]
+    assert (cat["labels"]["a"], cat["annotations"]["topic"], cat["envVars"]) == ("b", "t", {"X": "1"})
     assert again.call("GET", "/function/probe").status == 200
     again.scale("cat", 1)
     assert again.call("POST", "/function/cat", body=b"x").body == b"x"

@@ -48,6 +48,7 @@ def test_events_flow_as_they_come(gateway, accept):
         response = connection.response_head()
         assert response.header("Content-Type") == "text/event-stream"
         connection.body_until(response, b"data: 1\n\n")  # while the function hangs
+        connection.reset()
 
 
 def test_a_body_of_known_length_flows_as_it_comes(gateway):
@@ -57,6 +58,7 @@ def test_a_body_of_known_length_flows_as_it_comes(gateway):
         response = connection.response_head()
         assert response.header("Content-Length") == "100"
         connection.body_until(response, b"first")
+        connection.reset()  # a FIN alone would not tell that the client is gone: see below
 
 
 @pytest.mark.parametrize("upgrade", ["websocket", "WebSocket", "other-protocol"])
@@ -104,22 +106,37 @@ def test_a_reader_that_does_not_read_costs_no_memory(gateway):
     gateway.remove("flood")
 
 
+def forked(mark):
+    """Pids of a function's processes."""
+    return [pid for pid in processes.with_argument(mark) if "watchdog" not in "".join(processes.command_line(pid)[:1])]
+
+
 @pytest.mark.parametrize("leave", ["close", "reset"])
 def test_a_client_that_leaves_ends_the_function_through_both_hops(gateway, leave):
     mark = processes.new_mark()
-    gateway.deploy("leaving", f"{FUNCTIONS}/grandchild.sh {mark}")
+    name = f"leaving-{leave}"
+    gateway.deploy(name, f"{FUNCTIONS}/grandchild.sh {mark}")
     connection = gateway.connect()
-    connection.send(request_bytes("GET", "/function/leaving"))
+    connection.send(request_bytes("GET", f"/function/{name}"))
     eventually(lambda: any("sleep" in processes.command_line(pid)[:1] for pid in processes.with_argument(mark)),
                what="the function's child runs")
     getattr(connection, leave)()
+    eventually(lambda: not forked(mark), 5, lambda: [processes.command_line(pid) for pid in forked(mark)])
+    assert gateway.status(name)["availableReplicas"] == 1
+    gateway.remove(name)
 
-    def forked():  # the watchdog's own command line or environment may hold the mark as well
-        return [pid for pid in processes.with_argument(mark) if "watchdog" not in processes.command_line(pid)[0]]
 
-    eventually(lambda: not forked(), 5, lambda: [processes.command_line(pid) for pid in forked()])
-    assert gateway.status("leaving")["availableReplicas"] == 1
-    gateway.remove("leaving")
+@pytest.mark.parametrize("leave", ["close", "reset"])
+def test_a_client_that_leaves_a_silent_stream_ends_the_function(gateway, leave):
+    mark = processes.new_mark()
+    name = f"stream-{leave}"
+    gateway.deploy(name, f"{FUNCTIONS}/say_then_hang.sh {mark}")
+    connection = gateway.connect()
+    connection.send(request_bytes("GET", f"/function/{name}"))
+    connection.body_until(connection.response_head(), b"first words\n")
+    getattr(connection, leave)()
+    eventually(lambda: not forked(mark), 5, lambda: [processes.command_line(pid) for pid in forked(mark)])
+    gateway.remove(name)
 
 
 def test_a_client_that_half_closes_still_gets_its_answer(gateway):

@@ -48,6 +48,19 @@ def test_when_the_client_leaves_a_silent_function_and_its_children_are_killed(fo
     assert watchdog.call("GET", "/_/health").status == 200
 
 
+@case(77)
+@pytest.mark.parametrize("leave", [leave_by_close, leave_by_reset])
+def test_when_the_client_leaves_a_silent_stream_the_function_is_killed(start, leave):
+    mark = processes.new_mark()
+    watchdog = start.of({"fprocess": f"{programs.FUNCTIONS}/say_then_hang.sh {mark}", "exec_timeout": "0"})
+    connection = watchdog.connect()
+    connection.send(request_bytes("GET", "/"))
+    connection.body_until(connection.response_head(), b"first words\n")
+    assert processes.with_argument(mark)
+    leave(connection)
+    eventually(lambda: not processes.with_argument(mark), 5, lambda: processes.with_argument(mark))
+
+
 @case(69)
 def test_a_client_that_half_closes_still_gets_its_answer(forking, script):
     folder = script("").parent
