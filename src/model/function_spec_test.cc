@@ -8,7 +8,6 @@
 namespace faas {
 namespace {
 
-using testing::AllOf;
 using testing::HasSubstr;
 
 std::string refusal(std::string_view json) {

@@ -138,6 +138,7 @@ TEST(Plan, AfterAFailureOneReplicaGoesFirstAndOthersFollowWhenItLasts) {
 TEST(Plan, StartsAreBoundedForOneFunctionAndForAll) {
   EXPECT_EQ(plan({echo(100, 1)}, {}, {}, at(0s)).actions.size(), 16u);
   std::vector<Wanted> many;
+  many.reserve(100);
   for (int i = 0; i < 100; ++i)
     many.push_back({.function = "f" + std::to_string(i), .replicas = 1, .revision = 1});
   EXPECT_EQ(plan(many, {}, {}, at(0s)).actions.size(), 48u);
@@ -145,6 +146,7 @@ TEST(Plan, StartsAreBoundedForOneFunctionAndForAll) {
 
 TEST(Plan, AFunctionThatNeverGetsReadyGivesItsSlotsBack) {
   std::vector<Seen> hanging;
+  hanging.reserve(48);
   for (ReplicaId id = 1; id <= 48; ++id) {
     hanging.push_back(seen(id, 1, Phase::starting));
     hanging.back().function = "hangs";

@@ -1,5 +1,7 @@
 #include "provider/local/environment.h"
 
+#include <fmt/format.h>
+
 #include <map>
 
 namespace faas::provider {
@@ -20,7 +22,7 @@ std::vector<std::string> make_environment(const FunctionSpec& spec, const Replic
 
   std::vector<std::string> lines;
   lines.reserve(variables.size());
-  for (const auto& [name, value] : variables) lines.push_back(name + "=" + value);
+  for (const auto& [name, value] : variables) lines.push_back(fmt::format("{}={}", name, value));
   return lines;
 }
 

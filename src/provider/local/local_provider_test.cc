@@ -27,7 +27,6 @@ using namespace std::chrono_literals;
 using testing::AllOf;
 using testing::HasSubstr;
 using testing::IsEmpty;
-using testing::SizeIs;
 
 // This test program doubles as the watchdog it starts: what it does then depends on the function's command.
 // A connection is answered with the environment.
