@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <cstdlib>
+#include <filesystem>
 #include <fstream>
 
 #include "process/run_in_test.h"
@@ -34,8 +35,8 @@ class Sandbox : public ::testing::TestWithParam<bool> {
   }
   void TearDown() override {
     if (folder_.empty()) return;
-    const auto ignored = std::system(("rm -rf " + folder_).c_str());
-    (void)ignored;
+    std::error_code ignored;
+    std::filesystem::remove_all(folder_, ignored);
   }
   std::string make_folder(const std::string& name) const {
     const auto path = folder_ + "/" + name;

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <cstdlib>
+#include <filesystem>
 #include <fstream>
 #include <thread>
 
@@ -25,8 +26,8 @@ class Folder final {
     path_ = ::mkdtemp(name);
   }
   ~Folder() {
-    const auto ignored = std::system(("rm -rf " + path_).c_str());
-    (void)ignored;
+    std::error_code ignored;
+    std::filesystem::remove_all(path_, ignored);
   }
   [[nodiscard]] std::string file(const std::string& name, const std::string& text, mode_t mode) const {
     const auto path = path_ + "/" + name;

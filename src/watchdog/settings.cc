@@ -199,6 +199,15 @@ Result<Mode> read_mode(std::string_view text) {
   return invalid(fmt::format("unknown watchdog mode: {}: use streaming, serializing or http", quoted(text)));
 }
 
+// Whoever asks for a lock on the door must not get a door without one.
+Result<void> check_authentication(Program program, Variables variables) {
+  const char* asked = find_variable(variables, "jwt_auth");
+  const std::string_view text = asked == nullptr ? "" : asked;
+  const bool wanted = text == "true" || (text == "1" && program == Program::of_watchdog);
+  if (wanted) return invalid("jwt_auth is not supported: put authentication in front of the function");
+  return {};
+}
+
 Result<void> check(const Settings& settings) {
   if (settings.program == Program::classic) {
     if (settings.process.empty()) {
@@ -253,6 +262,7 @@ Result<Settings> read_settings(Program program, Variables variables) {
   }
   settings.lock_folder = lock_folder(variables);
   TRY(check(settings));
+  TRY(check_authentication(program, variables));
   if (program == Program::classic) {
     settings.mode = Mode::classic;
   } else {

@@ -89,6 +89,13 @@ TEST(Settings, RefusesWhatTheReferenceRefuses) {
   EXPECT_EQ(of({"fprocess=cat", "mode="})->mode, Mode::streaming);
 }
 
+TEST(Settings, RefusesToServeWithoutTheAuthenticationThatWasAskedFor) {
+  EXPECT_THAT(of({"fprocess=cat", "jwt_auth=true"}).error().text, HasSubstr("jwt_auth is not supported"));
+  EXPECT_FALSE(of({"fprocess=cat", "jwt_auth=1"}));
+  EXPECT_FALSE(classic({"fprocess=cat", "jwt_auth=true"}));
+  EXPECT_TRUE(of({"fprocess=cat", "jwt_auth=false"}));
+}
+
 TEST(Settings, OfOneNameTwiceTheLastWins) {
   EXPECT_EQ(of({"fprocess=a", "fprocess=b"})->process, "b");
   EXPECT_EQ(lock_folder(std::vector<const char*>{"TMPDIR=", nullptr}.data()), "/tmp");

@@ -22,7 +22,8 @@ Task<> live_on(net::Core& core, Lifecycle& lifecycle, int& exit_code) {
   core.stop();
 }
 
-int check_health(Variables variables) {
+int check_health(Program program, Variables variables) {
+  if (program == Program::of_watchdog) log::line(version_line());
   if (::access(LockFile::path_in(lock_folder(variables)).c_str(), F_OK) == 0) return 0;
   std::fputs("unable to find lock file.\n", stderr);
   return 1;
@@ -75,7 +76,7 @@ int run(Program program, int argc, const char* const* argv, Variables variables)
       log::line(version_line());
       return 0;
     case Command::What::healthcheck:
-      return check_health(variables);
+      return check_health(program, variables);
     case Command::What::serve:
       return serve(program, variables);
   }
