@@ -205,8 +205,9 @@ def deploy(url, folder, command):
         raise Failed(f"the gateway answered the deployment with {status}: {answer[:200]!r}")
 
 
-def gateway(program):
-    """The gateway with one function: its replica is an of-watchdog in http mode in front of origin."""
+def gateway(program, alone=False):
+    """The gateway with one function, on one core as nginx has one worker and HAProxy one thread. Its replica is
+    an of-watchdog in http mode in front of origin or, `alone`, origin itself."""
 
     @contextlib.contextmanager
     def running(setting):
@@ -217,13 +218,17 @@ def gateway(program):
             folder = stack.enter_context(setting.processes.temporary_folder("gateway-data"))
             env = {
                 "listen_address": "127.0.0.1", "port": str(port), "metrics_port": str(free_port()),
-                "data_dir": folder,
+                "data_dir": folder, "cores": "1",
             }
+            if alone:
+                env["watchdog_path"] = origin
             process = stack.enter_context(
                 started(setting, "faas-gateway", [program], env, GATEWAY_STOP_SECONDS, must_clean_up=True))
             load.wait_until(lambda: load.call(url + "healthz")[0] == 200, "no health", [process])
             deploy(url, folder, f"{origin} {FUNCTION_PORT}")
-            parts = {"gateway": own(process), "watchdog": below(process, "of-watchdog")}
+            parts = {"gateway": own(process)}
+            if not alone:
+                parts["watchdog"] = below(process, "of-watchdog")
             yield Running(url + "function/bench", parts, process.log, [process])
 
     return running
@@ -288,7 +293,8 @@ def ours(bin_folder, bench_bin):
         Subject("haproxy", find_program("haproxy"), haproxy, "not installed"),
         Subject("forwarder", built(bench_bin, "forwarder"), forwarder),
         Subject("of-watchdog", of, watchdog("of-watchdog", of, http_mode)),
-        Subject("faas-gateway", gw, gateway(gw)),
+        Subject("faas-gateway", gw, gateway(gw, alone=True)),
+        Subject("in a row", gw, gateway(gw)),
         Subject("spawn_loop", built(bench_bin, "spawn_loop"), None),
         Subject("streaming", of, streaming, body=load.ANSWER),
         Subject("fwatchdog", fw, watchdog("fwatchdog", fw, lambda _: cat), body=load.ANSWER),
@@ -299,8 +305,9 @@ def ours(bin_folder, bench_bin):
         Row("forwarder (bytes only)", "forwarder", ("forwarder",)),
         Row("of-watchdog, http", "of-watchdog", ("watchdog",), 1.15),
         Row("faas-gateway", "faas-gateway", ("gateway",), 1.15),
-        Row("of-watchdog behind it", "faas-gateway", ("watchdog",)),
-        Row("both in a row", "faas-gateway", ("gateway", "watchdog")),
+        Row("in a row: gateway", "in a row", ("gateway",)),
+        Row("in a row: of-watchdog", "in a row", ("watchdog",)),
+        Row("both in a row", "in a row", ("gateway", "watchdog")),
     ]
     forks = [
         Row("spawn_loop", "spawn_loop", ("spawn_loop",)),
@@ -311,7 +318,7 @@ def ours(bin_folder, bench_bin):
         Memory("of-watchdog, http", "of-watchdog", "watchdog", 4 * MIB),
         Memory("of-watchdog, streaming", "streaming", "watchdog", 4 * MIB),
         Memory("fwatchdog", "fwatchdog", "watchdog", 4 * MIB),
-        Memory("faas-gateway, 1 function", "faas-gateway", "gateway", 16 * MIB),
+        Memory("faas-gateway, 1 function", "in a row", "gateway", 16 * MIB),
         Memory("nginx, master and worker", "nginx", "nginx"),
         Memory("HAProxy", "haproxy", "haproxy"),
     ]

@@ -7,6 +7,7 @@
 #include <netinet/tcp.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -59,6 +60,21 @@ inline int listen_on(std::uint16_t port) {
   check(setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on), "SO_REUSEADDR");
   set_no_delay(fd);
   const sockaddr_in address = loopback(port);
+  check(bind(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address), "bind");
+  check(listen(fd, SOMAXCONN), "listen");
+  return fd;
+}
+
+// The same on a Unix socket.
+inline int listen_on_path(std::string_view path) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  if (path.size() >= sizeof address.sun_path) {
+    errno = ENAMETOOLONG;
+    fail("bind");
+  }
+  path.copy(address.sun_path, path.size());
+  const int fd = check(socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), "socket");
   check(bind(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address), "bind");
   check(listen(fd, SOMAXCONN), "listen");
   return fd;

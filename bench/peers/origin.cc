@@ -1,6 +1,10 @@
 // origin PORT: the upstream behind every proxy of the benchmark, and the function behind the gateway.
 // Answers every HTTP/1.1 request on 127.0.0.1:PORT with the same 12 bytes, keep-alive, as cheaply as it can,
 // so that it leaves the machine to what is measured.
+//
+// origin, without a port: a replica that is nothing but origin. It takes the place of the watchdog (the
+// gateway's watchdog_path), so that the gateway is measured before the same upstream as other proxies: it
+// listens on $unix_socket and says on $ready_fd that it does.
 
 #include <strings.h>
 
@@ -139,8 +143,17 @@ void serve_forever(int listener) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  const char* socket_path = std::getenv("unix_socket");
+  const char* ready_fd = std::getenv("ready_fd");
+  if (argc == 1 && socket_path != nullptr && ready_fd != nullptr) {
+    const int listener = bench::listen_on_path(socket_path);
+    const int ready = std::atoi(ready_fd);
+    bench::check(static_cast<int>(write(ready, "ready\n", 6)), "ready_fd");
+    close(ready);
+    serve_forever(listener);
+  }
   if (argc != 2) {
-    std::fprintf(stderr, "usage: origin PORT\n");
+    std::fprintf(stderr, "usage: origin PORT, or origin with unix_socket and ready_fd in the environment\n");
     return 1;
   }
   serve_forever(bench::listen_on(bench::parse_port(argv[1])));
