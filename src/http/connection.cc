@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 #include "net/socket.h"
 
@@ -242,8 +243,9 @@ Task<Result<std::string_view>> Connection::read_body() {
   auto piece = take_body();
   const auto deadline = deadline_after(state_.limits.read_timeout, head_at_);
   while (piece && piece->empty() && more_body()) {
-    if (continue_owed_) {
-      continue_owed_ = false;
+    // Behind an answer that has begun, it would be taken for a part of it.
+    const bool answered = exchange_ != nullptr && exchange_->head_sent_;
+    if (std::exchange(continue_owed_, false) && !answered) {
       auto sent = co_await write("HTTP/1.1 100 Continue\r\n\r\n", {}, {}, {});
       if (!sent) break;
     }

@@ -1,6 +1,5 @@
 #include "net/stream.h"
 
-#include <fcntl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -53,10 +52,8 @@ void Fd::close() {
 // Kept alive by the stream and by each operation under way, since Asio tells those of their end later.
 struct Stream::Impl {
   explicit Impl(Fd fd) : descriptor(Core::current().impl().context.get_executor()) {
-    const int number = fd.release();
-    ::fcntl(number, F_SETFL, ::fcntl(number, F_GETFL) | O_NONBLOCK);
     boost::system::error_code ignored;
-    descriptor.assign(number, ignored);
+    descriptor.assign(fd.release(), ignored);
     descriptor.native_non_blocking(true, ignored);
   }
 

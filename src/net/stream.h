@@ -74,7 +74,8 @@ class Stream final {
   /// that is about to be destroyed.
   void disarm();
 
-  /// Waits for some bytes: co_await stream.read(buffer) -> Result<size_t>, 0 at the end.
+  /// Waits for some bytes: co_await stream.read(buffer) -> Result<size_t>, 0 at the end. A read whose waiter
+  /// was destroyed may still take bytes away; who must not lose any waits for readable() and reads fd().
   class Read;
   [[nodiscard]] Read read(std::span<char> buffer);
 
