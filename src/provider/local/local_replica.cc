@@ -61,8 +61,7 @@ Task<> LocalReplica::watch_end() {
   child_.kill(SIGKILL, true);
   auto rest = wait_for(output_ended_);
   co_await net::within(std::move(rest), Clock::now() + kLastWordsLimit);
-  replica_.end = status.text();
-  if (const auto words = output_.last_words(); !words.empty()) replica_.end.append(": ").append(words);
+  replica_.end = output_.end(status.text());
   replica_.state = Replica::State::ended;
   changed_.set();
 }

@@ -108,12 +108,17 @@ TEST(Output, LinesMayBeCutAnywhere) {
   }
 }
 
-TEST(Output, TheFunctionsOwnWordsSayMoreThanItsWatchdogs) {
+TEST(Output, TheEndIsToldInTheFunctionsOwnWords) {
   Output output("test: ");
+  EXPECT_EQ(output.end("exit status 1"), "exit status 1");
   output.append("2024/01/02 10:20:30 stderr: KeyError: x\n2024/01/02 10:20:30 stdout: bye\n");
-  EXPECT_EQ(output.last_words(), "stdout: bye");
-  output.append("2024/01/02 10:20:30 Forked function has terminated: exit status 1\n");
-  EXPECT_EQ(output.last_words(), "KeyError: x");
+  EXPECT_EQ(output.end("signal: killed"), "signal: killed: stdout: bye");
+  output.append("2024/01/02 10:20:30 Forked function has terminated: exit status 3\n");
+  EXPECT_EQ(output.end("exit status 1"), "exit status 3: KeyError: x");
+
+  Output silent("test: ");
+  silent.append("2024/01/02 10:20:30 Forked function has terminated: signal: killed\n");
+  EXPECT_EQ(silent.end("exit status 1"), "signal: killed");
 }
 
 TEST(Output, WhatIsKeptIsBounded) {
@@ -121,9 +126,9 @@ TEST(Output, WhatIsKeptIsBounded) {
   output.append(std::string(3 * Output::kLineBytesMax, 'x') + "\n");
   for (int i = 0; i < 20; ++i) output.append("line " + std::to_string(i) + "\n");
   EXPECT_EQ(output.last_lines().size(), Output::kKeptLinesMax);
-  EXPECT_EQ(output.last_words(), "line 19");
+  EXPECT_EQ(output.last_lines().back(), "line 19");
   output.append(std::string(1000, 'y') + "\n");
-  EXPECT_EQ(output.last_words().size(), Output::kKeptBytesMax);
+  EXPECT_EQ(output.last_lines().back().size(), Output::kKeptBytesMax);
 }
 
 }  // namespace

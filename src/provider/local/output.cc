@@ -1,5 +1,7 @@
 #include "provider/local/output.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "base/log.h"
@@ -8,7 +10,7 @@ namespace faas::provider {
 namespace {
 
 // How a watchdog in http mode words its function's end, and what it puts before its function's lines.
-constexpr std::string_view kFunctionEnded = "Forked function has terminated";
+constexpr std::string_view kFunctionEnded = "Forked function has terminated: ";
 constexpr std::string_view kFunctionSays = "stderr: ";
 
 // "2006/01/02 15:04:05 ", which watchdogs put before their lines and our log puts before its own.
@@ -53,14 +55,19 @@ void Output::line(std::string_view text) {
   if (last_lines_.size() > kKeptLinesMax) last_lines_.pop_front();
 }
 
-std::string_view Output::last_words() const {
-  if (last_lines_.empty()) return {};
-  if (!last_lines_.back().starts_with(kFunctionEnded)) return last_lines_.back();
-  // The watchdog only reports the end; why it came is in what the function said before.
-  for (auto line = last_lines_.rbegin(); line != last_lines_.rend(); ++line) {
-    if (line->starts_with(kFunctionSays)) return std::string_view(*line).substr(kFunctionSays.size());
+std::string Output::end(std::string_view exit_status) const {
+  if (last_lines_.empty()) return std::string(exit_status);
+  std::string_view last = last_lines_.back();
+  if (last.starts_with(kFunctionEnded)) {
+    // The watchdog only reports the end of its function: its own is a consequence, and the cause is in what
+    // the function said before.
+    exit_status = last.substr(kFunctionEnded.size());
+    last = {};
+    for (auto line = last_lines_.rbegin(); line != last_lines_.rend() && last.empty(); ++line) {
+      if (line->starts_with(kFunctionSays)) last = std::string_view(*line).substr(kFunctionSays.size());
+    }
   }
-  return last_lines_.back();
+  return last.empty() ? std::string(exit_status) : fmt::format("{}: {}", exit_status, last);
 }
 
 }  // namespace faas::provider

@@ -19,8 +19,9 @@ class Output final {
 
   /// The last lines, oldest first, without time stamps.
   [[nodiscard]] const std::deque<std::string>& last_lines() const { return last_lines_; }
-  /// The last line that says something, best of all the function's own; "" when there is none.
-  [[nodiscard]] std::string_view last_words() const;
+  /// How and why it ended: "exit status 1: no such module". `exit_status` is the watchdog's; where its
+  /// function's end was the reason, that one's status and words count.
+  [[nodiscard]] std::string end(std::string_view exit_status) const;
 
   static constexpr std::size_t kLineBytesMax = 8 * 1024;  ///< a longer line is cut into several
   static constexpr std::size_t kKeptLinesMax = 8;
