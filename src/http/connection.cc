@@ -247,7 +247,10 @@ Task<Result<std::string_view>> Connection::read_body() {
     const bool answered = exchange_ != nullptr && exchange_->head_sent_;
     if (std::exchange(continue_owed_, false) && !answered) {
       auto sent = co_await write("HTTP/1.1 100 Continue\r\n\r\n", {}, {}, {});
-      if (!sent) break;
+      if (!sent) {
+        body_state_ = BodyState::broken;
+        co_return sent.error();
+      }
     }
     channel_.expect_bulk();
     const auto wake = co_await channel_.more(deadline);
