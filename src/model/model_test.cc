@@ -95,7 +95,7 @@ FunctionSpec labelled(std::initializer_list<std::pair<std::string_view, std::str
 
 TEST(ScaleLabels, DefaultsAreOneAndTwenty) {
   FunctionSpec spec;
-  EXPECT_EQ(*parse_scale_range(spec), (ScaleRange{.min = 1, .max = 20}));
+  EXPECT_EQ(*parse_scale_range(spec), (ScaleRange{.min = 1, .max = 20, .factor = 20}));
   spec = labelled({{"com.openfaas.scale.min", "0"}, {"com.openfaas.scale.max", "3"}});
   EXPECT_EQ(*parse_scale_range(spec), (ScaleRange{.min = 0, .max = 3}));
   spec = labelled({{"com.openfaas.scale.min", "30"}});
@@ -112,6 +112,9 @@ TEST(ScaleLabels, ABadLabelIsNamed) {
     EXPECT_THAT(refusal(kScaleMaxLabel, bad), HasSubstr("labels.com.openfaas.scale.max must be")) << bad;
   }
   EXPECT_THAT(refusal(kScaleMaxLabel, "0"), HasSubstr("from 1 to 10000"));
+  EXPECT_THAT(refusal(kScaleFactorLabel, "0"), HasSubstr("labels.com.openfaas.scale.factor must be"));
+  EXPECT_THAT(refusal(kScaleFactorLabel, "101"), HasSubstr("from 1 to 100"));
+  EXPECT_EQ(refusal(kScaleFactorLabel, "100"), "accepted");
   const auto crossed = labelled({{kScaleMinLabel, "5"}, {kScaleMaxLabel, "4"}});
   EXPECT_EQ(parse_scale_range(crossed).error().text,
             "labels.com.openfaas.scale.min is 5, more than labels.com.openfaas.scale.max, which is 4");

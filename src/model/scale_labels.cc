@@ -12,14 +12,14 @@ namespace faas {
 namespace {
 
 Result<std::optional<std::uint32_t>> label_count(const FunctionSpec& spec, std::string_view label,
-                                                 std::uint32_t least) {
+                                                 std::uint32_t least, std::uint32_t most) {
   if (!spec.labels) return std::optional<std::uint32_t>();
   const auto found = spec.labels->find(std::string(label));
   if (found == spec.labels->end()) return std::optional<std::uint32_t>();
   const auto value = parse_integer(found->second);
-  if (!value || *value < std::int64_t{least} || *value > std::int64_t{kReplicasMax}) {
+  if (!value || *value < std::int64_t{least} || *value > std::int64_t{most}) {
     return invalid_request(fmt::format("labels.{} must be a whole number from {} to {}, not \"{}\"", label,
-                                       least, kReplicasMax, found->second.substr(0, 32)));
+                                       least, most, found->second.substr(0, 32)));
   }
   return std::optional(static_cast<std::uint32_t>(*value));
 }
@@ -27,9 +27,11 @@ Result<std::optional<std::uint32_t>> label_count(const FunctionSpec& spec, std::
 }  // namespace
 
 Result<ScaleRange> parse_scale_range(const FunctionSpec& spec) {
-  TRY_ASSIGN(const auto min, label_count(spec, kScaleMinLabel, 0));
-  TRY_ASSIGN(const auto max, label_count(spec, kScaleMaxLabel, 1));
+  TRY_ASSIGN(const auto min, label_count(spec, kScaleMinLabel, 0, kReplicasMax));
+  TRY_ASSIGN(const auto max, label_count(spec, kScaleMaxLabel, 1, kReplicasMax));
+  TRY_ASSIGN(const auto factor, label_count(spec, kScaleFactorLabel, 1, 100));
   ScaleRange range;
+  range.factor = factor.value_or(range.factor);
   range.min = min.value_or(range.min);
   range.max = max.value_or(std::max(range.max, range.min));
   if (range.min > range.max) {

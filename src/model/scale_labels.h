@@ -1,4 +1,4 @@
-// How many replicas a function may have, as its labels com.openfaas.scale.min and .max say.
+// How a function may be scaled, as its labels com.openfaas.scale.min, .max and .factor say.
 #pragma once
 
 #include <cstdint>
@@ -13,17 +13,19 @@ inline constexpr std::uint32_t kReplicasMax = 10000;
 
 inline constexpr std::string_view kScaleMinLabel = "com.openfaas.scale.min";
 inline constexpr std::string_view kScaleMaxLabel = "com.openfaas.scale.max";
+inline constexpr std::string_view kScaleFactorLabel = "com.openfaas.scale.factor";
 
 struct ScaleRange {
   std::uint32_t min = 1;
   std::uint32_t max = 20;
+  std::uint32_t factor = 20;  ///< a step up, in percent of max
 
   friend bool operator==(const ScaleRange&, const ScaleRange&) = default;
 };
 
 /// The range the labels ask for. An absent maximum gives way to a larger minimum.
 /// Errors: invalid, client: the text names the label; min is 0 to kReplicasMax, max 1 to kReplicasMax,
-/// min <= max.
+/// min <= max, factor 1 to 100.
 [[nodiscard]] Result<ScaleRange> parse_scale_range(const FunctionSpec& spec);
 
 }  // namespace faas
