@@ -51,6 +51,12 @@ std::string beside_this_program(std::string_view name) {
   return (std::filesystem::read_symlink("/proc/self/exe").parent_path() / name).string();
 }
 
+// Replicas find their programs where the gateway does.
+std::string search_path() {
+  const char* path = std::getenv("PATH");
+  return path == nullptr ? "" : path;
+}
+
 struct Parts {
   gateway::Settings settings;
   std::optional<gateway::Credentials> credentials;
@@ -100,6 +106,7 @@ int serve(std::span<const std::string_view> arguments) {
   if (auto listening = gateway.listen(); !listening) return fail(listening.error());
   auto provider = provider::LocalProvider::open({.data_dir = parts->settings.data_dir,
                                                  .watchdog_path = parts->settings.watchdog_path,
+                                                 .path = search_path(),
                                                  .release = FAAS_VERSION,
                                                  .sha = "unknown"},
                                                 gateway, control);

@@ -8,6 +8,7 @@
 #include <fstream>
 #include <set>
 
+#include "gateway/api.h"
 #include "gateway/call_id.h"
 #include "gateway/credentials.h"
 #include "gateway/function_table.h"
@@ -202,6 +203,22 @@ TEST(MetricsTest, BucketsAreCumulativeAndCountsAddUpOverCores) {
 TEST(MetricsTest, AFamilyWithoutSeriesIsNotPrinted) {
   EXPECT_THAT(print_metrics({}, Snapshot{}),
               AllOf(Not(HasSubstr("gateway_")), HasSubstr("process_cpu_seconds_total ")));
+}
+
+// The reference page is printed by the program. To print it again: FAAS_WRITE_DOCS=1 gateway_test
+// --gtest_filter='ReferencePage.*'
+TEST(ReferencePage, SaysWhatTheProgramSays) {
+  const std::string page =
+      "# faas-gateway: reference\n\nPrinted by the program's own tables; a test compares it.\n\n## "
+      "Settings\n\n"
+      "Each is a flag (`--port 8081`) or an environment variable of the same name. Durations are seconds or "
+      "like `1m30s`.\n\n" +
+      document_settings() + "\n## Routes\n\n" + document_routes() + "\n## Metrics\n\n" + document_metrics();
+  const std::string path = FAAS_SOURCE_DIR "/docs/reference-gateway.md";
+  if (std::getenv("FAAS_WRITE_DOCS") != nullptr) std::ofstream(path) << page;
+  std::ifstream file(path);
+  const std::string written((std::istreambuf_iterator<char>(file)), {});
+  EXPECT_EQ(written, page);
 }
 
 }  // namespace

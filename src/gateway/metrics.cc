@@ -16,20 +16,27 @@ namespace {
 struct MetricRow {
   std::string_view name;
   std::string_view type;
+  std::string_view labels;
   std::string_view help;
 };
-constexpr MetricRow kSeconds{"gateway_functions_seconds", "histogram",
+constexpr MetricRow kSeconds{"gateway_functions_seconds", "histogram", "code, function_name",
                              "Time a call took, answer's body included"};
-constexpr MetricRow kTotal{"gateway_function_invocation_total", "counter", "Calls that ended"};
-constexpr MetricRow kStarted{"gateway_function_invocation_started", "counter", "Calls that began"};
-constexpr MetricRow kInFlight{"gateway_function_invocation_inflight", "gauge", "Calls under way"};
-constexpr MetricRow kReplicas{"gateway_service_count", "gauge", "Replicas wanted"};
-constexpr MetricRow kReady{"gateway_service_ready_count", "gauge", "Replicas ready"};
-constexpr MetricRow kCpu{"process_cpu_seconds_total", "counter",
+constexpr MetricRow kTotal{"gateway_function_invocation_total", "counter", "code, function_name",
+                           "Calls that ended"};
+constexpr MetricRow kStarted{"gateway_function_invocation_started", "counter", "function_name",
+                             "Calls that began"};
+constexpr MetricRow kInFlight{"gateway_function_invocation_inflight", "gauge", "function_name",
+                              "Calls under way"};
+constexpr MetricRow kReplicas{"gateway_service_count", "gauge", "function_name", "Replicas wanted"};
+constexpr MetricRow kReady{"gateway_service_ready_count", "gauge", "function_name", "Replicas ready"};
+constexpr MetricRow kCpu{"process_cpu_seconds_total", "counter", "",
                          "User and system CPU time spent, in seconds"};
-constexpr MetricRow kMemory{"process_resident_memory_bytes", "gauge", "Resident memory, in bytes"};
-constexpr MetricRow kFds{"process_open_fds", "gauge", "Open file descriptors"};
-constexpr MetricRow kMaxFds{"process_max_fds", "gauge", "Limit of open file descriptors"};
+constexpr MetricRow kMemory{"process_resident_memory_bytes", "gauge", "", "Resident memory, in bytes"};
+constexpr MetricRow kFds{"process_open_fds", "gauge", "", "Open file descriptors"};
+constexpr MetricRow kMaxFds{"process_max_fds", "gauge", "", "Limit of open file descriptors"};
+
+constexpr const MetricRow* kRows[] = {&kSeconds, &kTotal, &kStarted, &kInFlight, &kReplicas,
+                                      &kReady,   &kCpu,   &kMemory,  &kFds,      &kMaxFds};
 
 class Printer final {
  public:
@@ -158,6 +165,15 @@ std::string print_metrics(const Meters& meters, const Snapshot& snapshot) {
   print_replicas(out, snapshot);
   print_process(out);
   return out.take();
+}
+
+std::string document_metrics() {
+  std::string out = "| metric | type | labels | what it counts |\n| --- | --- | --- | --- |\n";
+  for (const auto* row : kRows) {
+    fmt::format_to(std::back_inserter(out), "| `{}` | {} | {} | {} |\n", row->name, row->type, row->labels,
+                   row->help);
+  }
+  return out;
 }
 
 std::uint64_t invocations(const Meters& meters, std::string_view function) {

@@ -41,6 +41,9 @@ using Meters = std::map<std::string, Meter, std::less<>>;
 /// The exposition in Prometheus's text format, version 0.0.4.
 [[nodiscard]] std::string print_metrics(const Meters& meters, const Snapshot& snapshot);
 
+/// Every metric as a Markdown table, for docs/.
+[[nodiscard]] std::string document_metrics();
+
 /// All finished calls of one function.
 [[nodiscard]] std::uint64_t invocations(const Meters& meters, std::string_view function);
 

@@ -272,17 +272,37 @@ Result<Settings> read_settings(Program program, Variables variables) {
   return settings;
 }
 
-std::string describe_settings(Program program) {
-  std::string text = "Settings (environment variables):\n";
-  const auto add = [&text](std::string_view names, std::string_view fallback, std::string_view help) {
+namespace {
+
+// Each row once, with its names as people read them.
+template <class Show>
+void show_rows(Program program, Show show) {
+  const auto add = [&show](std::string_view names, std::string_view fallback, std::string_view help) {
     std::string shown(names);
     if (const auto space = shown.find(' '); space != shown.npos) shown.replace(space, 1, ", ");
-    text += fmt::format("  {:<36}{}{}\n", shown, help,
-                        fallback.empty() ? "" : fmt::format(" (default {})", fallback));
+    show(shown, fallback, help);
   };
   if (program == Program::of_watchdog) add("mode", "streaming", "streaming, serializing or http");
   for (const auto& row : rows_of(program)) add(row.names, row.fallback, row.help);
   for (const auto& row : kShared) add(row.names, row.fallback, row.help);
+}
+
+}  // namespace
+
+std::string describe_settings(Program program) {
+  std::string text = "Settings (environment variables):\n";
+  show_rows(program, [&text](const std::string& names, std::string_view fallback, std::string_view help) {
+    text += fmt::format("  {:<36}{}{}\n", names, help,
+                        fallback.empty() ? "" : fmt::format(" (default {})", fallback));
+  });
+  return text;
+}
+
+std::string document_settings(Program program) {
+  std::string text = "| variable | default | what it does |\n| --- | --- | --- |\n";
+  show_rows(program, [&text](const std::string& names, std::string_view fallback, std::string_view help) {
+    text += fmt::format("| {} | {} | {} |\n", names, fallback, help);
+  });
   return text;
 }
 

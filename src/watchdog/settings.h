@@ -63,6 +63,9 @@ using Variables = const char* const*;
 /// The rows as people read them: one variable a line.
 [[nodiscard]] std::string describe_settings(Program program);
 
+/// The same as a Markdown table, for docs/.
+[[nodiscard]] std::string document_settings(Program program);
+
 /// Where the lock file's folder is: TMPDIR or /tmp.
 [[nodiscard]] std::string lock_folder(Variables variables);
 

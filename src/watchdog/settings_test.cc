@@ -2,7 +2,10 @@
 
 #include <gmock/gmock.h>
 
+#include <cstdlib>
+#include <fstream>
 #include <initializer_list>
+#include <iterator>
 #include <vector>
 
 #include "watchdog/command_line.h"
@@ -158,6 +161,21 @@ TEST(CommandLine, NamesWhatItDoesNotKnow) {
               HasSubstr("invalid boolean value \"x\" for -version: parse error"));
   EXPECT_EQ(command({"--help"}).exit_code, 0);
   EXPECT_THAT(command({"--help"}).text, HasSubstr("upstream_url"));
+}
+
+// The reference page is printed by the programs. To print it again: FAAS_WRITE_DOCS=1 watchdog_test
+// --gtest_filter='ReferencePage.*'
+TEST(ReferencePage, SaysWhatTheProgramsSay) {
+  const std::string page =
+      "# of-watchdog and fwatchdog: reference\n\nPrinted by the programs' own tables; a test compares it. "
+      "Durations are seconds or like `1m30s`.\n\n## of-watchdog\n\n" +
+      document_settings(Program::of_watchdog) + "\n## fwatchdog (classic)\n\n" +
+      document_settings(Program::classic);
+  const std::string path = FAAS_SOURCE_DIR "/docs/reference-watchdogs.md";
+  if (std::getenv("FAAS_WRITE_DOCS") != nullptr) std::ofstream(path) << page;
+  std::ifstream file(path);
+  const std::string written((std::istreambuf_iterator<char>(file)), {});
+  EXPECT_EQ(written, page);
 }
 
 }  // namespace
