@@ -85,13 +85,25 @@ def alive(identity):
     process = read(identity[0])
     if process is None or process.start != identity[1]:
         return False
-    if process.state == "Z" and process.parent == os.getpid():
-        try:
-            os.waitpid(process.pid, os.WNOHANG)
-        except ChildProcessError:
-            pass
-        return False
     return process.state != "Z"
+
+
+_started = set()
+
+
+def started(pid):
+    """Notes a child of ours that is waited for elsewhere."""
+    _started.add(pid)
+
+
+def reap_orphans():
+    """Waits for what has ended and was left to us, as init would: until then its pid namespace lives on."""
+    for process in table().values():
+        if process.state == "Z" and process.parent == os.getpid() and process.pid not in _started:
+            try:
+                os.waitpid(process.pid, os.WNOHANG)
+            except ChildProcessError:
+                pass
 
 
 def kill(pid, number=signal.SIGKILL):
@@ -99,6 +111,10 @@ def kill(pid, number=signal.SIGKILL):
         os.kill(pid, number)
     except ProcessLookupError:
         pass
+
+
+def owner(pid):
+    return os.stat(f"/proc/{pid}").st_uid
 
 
 def memory_kib(pid, field="VmHWM"):

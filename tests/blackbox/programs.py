@@ -93,6 +93,7 @@ class Program:
                 argv, env=self.environment, cwd=self.folder, stdin=subprocess.DEVNULL, stdout=out, stderr=err,
                 start_new_session=True, umask=umask)
         self.pid = self.process.pid
+        processes.started(self.pid)
 
     def stderr(self):
         return self.stderr_path.read_bytes().decode("utf-8", "replace")
@@ -119,6 +120,7 @@ class Program:
 
     def left_behind(self):
         """What the ended program has left: processes of its session, with its mark, or seen below it."""
+        processes.reap_orphans()
         left = []
         for process in processes.table().values():
             if process.pid == self.pid:
@@ -141,7 +143,8 @@ class Program:
         self.check_nothing_left()
         return code
 
-    def check_nothing_left(self, within=6.0):
+    def check_nothing_left(self, within=20.0):
+        # A killed process is there until the kernel has taken its namespaces apart: seconds, for many at once.
         self.checked = True
         deadline = time.monotonic() + within
         while left := self.left_behind():

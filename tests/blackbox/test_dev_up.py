@@ -54,6 +54,6 @@ def test_the_samples_answer_and_nothing_is_left(tmp_path):
     assert down.returncode == 0, down.stdout + down.stderr
     eventually(lambda: not [i for i in seen if processes.alive(i)], 10, "every process of ./dev up is gone")
     assert not pathlib.Path(f"/proc/{pid}").exists()
-    eventually(lambda: not machine.traces() - before, 5, lambda: machine.traces() - before)
+    eventually(lambda: not machine.traces() - before, 15, lambda: machine.traces() - before)
     if not keep:
         subprocess.run(["rm", "-rf", str(ROOT / ".faas")], check=False)

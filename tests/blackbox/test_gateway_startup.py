@@ -147,7 +147,7 @@ def test_nothing_is_left_after_it_was_asked_to_end(start, number):
     assert os.listdir(gateway.tmp) == []
     assert {p.name for p in gateway.folder.iterdir()} - {"data", "tmp"} <= {
         gateway.stderr_path.name, gateway.stdout_path.name}
-    eventually(lambda: not machine.traces() - before, 5, lambda: machine.traces() - before)
+    eventually(lambda: not machine.traces() - before, 15, lambda: machine.traces() - before)
 
 
 def test_nothing_is_left_after_it_was_killed(start):
@@ -157,7 +157,7 @@ def test_nothing_is_left_after_it_was_killed(start):
     gateway.process.kill()
     assert gateway.expect_exit() == -signal.SIGKILL
     call.close()
-    eventually(lambda: not machine.traces() - before, 5, lambda: machine.traces() - before)
+    eventually(lambda: not machine.traces() - before, 15, lambda: machine.traces() - before)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
@@ -222,3 +222,23 @@ def _refused(port):
         return False
     except (ConnectionRefusedError, ConnectionResetError):
         return True
+
+
+def test_a_second_signal_ends_everything_at_once(start):
+    gateway, call = busy_gateway(start)
+    gateway.remember_descendants()
+    gateway.process.send_signal(signal.SIGTERM)
+    eventually(lambda: _refused(gateway.port), what="new connections are refused")
+    gateway.process.send_signal(signal.SIGTERM)
+    gateway.expect_exit(5)
+    call.close()
+
+
+def test_a_call_that_does_not_end_is_cut_off_in_the_end(start):
+    """A function that hangs holds the gateway for a while, not for ever."""
+    gateway, call = busy_gateway(start, settings={"shutdown_timeout": "2s"})
+    gateway.remember_descendants()
+    gateway.process.send_signal(signal.SIGTERM)
+    gateway.wait_for_log("are cut off", 15)
+    assert gateway.expect_exit(5) == 0
+    call.close()

@@ -171,6 +171,23 @@ def test_only_the_exact_health_path_is_the_watchdogs_own(env):
     assert b"Http_Path" in variables(env.call("GET", "/_/health/"))
 
 
+@case(31)
+def test_options_of_the_whole_server_starts_nothing(start, script):
+    marker = script("").parent / "started"
+    watchdog = start.of(str(script(f"touch {marker}")))
+    with watchdog.connect() as connection:
+        answer = connection.ask("OPTIONS", "*")
+        assert (answer.status, answer.header("Content-Length")) == (200, "0")
+    refused(watchdog, b"GET * HTTP/1.1\r\nHost: a\r\n\r\n", 400, "400 Bad Request")
+    assert not marker.exists()
+
+
+@case(32)
+def test_an_absolute_target_counts_from_its_path(env):
+    seen = variables(env.call("GET", "http://other.test:1/a/b?c=d", {"Host": "a"}))
+    assert (seen[b"Http_Path"], seen[b"Http_Query"]) == (b"/a/b", b"c=d")
+
+
 @case(33)
 def test_an_equal_content_length_twice_is_taken(cat):
     data = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\nContent-Length: 2\r\n\r\nok"

@@ -317,7 +317,7 @@ def send_raw(port, data, method="GET"):
     with Connection(port) as connection:
         connection.send(data)
         response = connection.response(method)
-        due = (response.status >= 400 or response.version == "HTTP/1.0"
+        due = (response.status in (400, 413, 417, 431, 501, 505) or response.version == "HTTP/1.0"
                or (response.header("Connection") or "").lower() == "close")
         response.closed = response.framing == "close" or (due and connection.closed_by_peer(3))
         return response
