@@ -21,6 +21,8 @@ REPOSITORY = HERE.parent.parent
 BIN = pathlib.Path(os.environ.get("FAAS_BIN", REPOSITORY / "build" / "bin")).resolve()
 PYTHON = "/usr/bin/python3"
 MARK = "FAAS_BLACKBOX_MARK"
+SANITIZERS = ("ASAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS", "LSAN_OPTIONS")
+REPORTS = ("ERROR: AddressSanitizer", "ERROR: LeakSanitizer", "WARNING: ThreadSanitizer", "runtime error: ")
 
 
 def program_path(name):
@@ -75,6 +77,7 @@ class Program:
             "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
             "HOME": str(self.folder), "TMPDIR": str(self.tmp), "TZ": "UTC", MARK: self.mark,
         }
+        self.environment.update({name: os.environ[name] for name in SANITIZERS if name in os.environ})
         for key, value in (environment or {}).items():
             if value is None:
                 self.environment.pop(key, None)
@@ -146,6 +149,8 @@ class Program:
     def check_nothing_left(self, within=20.0):
         # A killed process is there until the kernel has taken its namespaces apart: seconds, for many at once.
         self.checked = True
+        for report in REPORTS:
+            assert report not in self.stderr(), self.stderr()[self.stderr().index(report):][:6000]
         deadline = time.monotonic() + within
         while left := self.left_behind():
             if time.monotonic() > deadline:

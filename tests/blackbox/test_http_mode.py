@@ -191,6 +191,36 @@ def test_a_cut_answer_is_cut_for_the_client_too(proxied, head):
     assert (reply.status, reply.body, reply.complete) == (200, b"part", False)
 
 
+@pytest.mark.parametrize("body", [b"short", b""])
+@pytest.mark.parametrize("headers", [{"Content-Length": "10"}, {"Transfer-Encoding": "chunked"}])
+@pytest.mark.parametrize("leave", ["half_close", "close", "reset"])
+def test_a_client_that_breaks_off_its_body_breaks_nothing_else(proxied, headers, body, leave):
+    watchdog, _ = proxied(always(OK))
+    if body and "Transfer-Encoding" in headers:
+        body = b"ff\r\n" + body
+    for _ in range(10):
+        with watchdog.connect() as connection:
+            connection.send(request_bytes("POST", "/", headers) + body)
+            getattr(connection, leave)()
+            if leave == "half_close":
+                said = connection.rest()
+                assert said == b"" or int(said[9:12]) >= 400, said
+        assert watchdog.call("POST", "/", body=b"x").body == b"fine"
+
+
+@pytest.mark.parametrize("data", [b"zz\r\n", b"5\r\nhelloXX", b"-1\r\n", b"fffffffffffffffff\r\n", b"5;" + b"x" * 100_000],
+                         ids=["word", "behind", "negative", "overflow", "extension"])
+def test_a_bad_chunk_breaks_nothing_else(proxied, data):
+    watchdog, _ = proxied(always(OK))
+    for _ in range(10):
+        with watchdog.connect() as connection:
+            connection.send(request_bytes("POST", "/", {"Transfer-Encoding": "chunked"}) + data)
+            connection.half_close()
+            said = connection.rest()
+            assert said == b"" or int(said[9:12]) >= 400, said
+        assert watchdog.call("POST", "/", body=b"x").body == b"fine"
+
+
 @case(102)
 def test_an_upstream_slower_than_exec_timeout_is_504(proxied):
     done = threading.Event()

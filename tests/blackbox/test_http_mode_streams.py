@@ -121,6 +121,44 @@ def test_when_one_end_of_a_tunnel_leaves_the_other_is_told(proxied):
 
 
 @case(111)
+@pytest.mark.parametrize("who", ["client", "upstream"])
+@pytest.mark.parametrize("busy", [False, True])
+def test_a_tunnel_that_is_reset_ends_for_both(proxied, who, busy):
+    go, ended = threading.Event(), threading.Event()
+
+    def handler(connection, _number):
+        connection.request()
+        connection.send(b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
+        if busy:
+            connection.send(b"x" * 100_000)
+        if who == "upstream":
+            go.wait(20)
+            connection.reset()
+            return
+        try:
+            connection.rest()
+        finally:
+            ended.set()
+
+    watchdog, _ = proxied(handler)
+    for _ in range(10):
+        go.clear()
+        ended.clear()
+        with watchdog.connect() as connection:
+            connection.send(request_bytes("GET", "/", {"Connection": "Upgrade", "Upgrade": "websocket"}))
+            assert connection.response_head().status == 101
+            if busy:
+                connection.send(b"y" * 100_000)
+            if who == "client":
+                connection.reset()
+                assert ended.wait(10)
+            else:
+                go.set()
+                connection.rest()
+    assert watchdog.call("GET", "/_/health").status == 200
+
+
+@case(111)
 def test_a_refused_upgrade_is_an_ordinary_answer(proxied):
     watchdog, _ = proxied(always(answer("403 Forbidden", body=b"no")))
     with watchdog.connect() as connection:
