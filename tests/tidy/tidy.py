@@ -162,9 +162,10 @@ def headers(files):
 
 
 def dead_files(files):
-    """C++ that no CMakeLists.txt builds, headers nobody includes, Python that nothing names."""
+    """C++ that no CMakeLists.txt builds, headers nobody includes, Python that nothing names, unlinked pages."""
     cmake = {file.path.parent: file.text for file in files if file.path.name == "CMakeLists.txt"}
     rooms = set(re.findall(r"^room\((\w+)", cmake.get(pathlib.PurePosixPath("src"), ""), re.MULTILINE))
+    linked = {page for file in files for _, target in links_of(file) for page in (target, f"{target}/README.md")}
     included = {posixpath.basename(m.group(2)) for f in files if f.is_cpp for m in INCLUDE.finditer(f.text)}
     for file in files:
         suffix, name = file.path.suffix, file.path.name
@@ -176,6 +177,8 @@ def dead_files(files):
         elif suffix == ".py" and not re.match(r"test_|conftest", name):
             if not any(file.path.stem in other.text for other in files if other is not file):
                 yield file, 1, "nothing names it"
+        elif suffix == ".md" and file.path.parts[0] == "docs" and str(file.path) not in linked:
+            yield file, 1, "no page links to it"
 
 
 def is_built(path, folder, text):
@@ -195,17 +198,24 @@ def white_space(files):
             yield file, len(file.lines), "the last line does not end"
 
 
+def links_of(page):
+    """(offset, path from the root) of every link of a page to a file."""
+    if page.path.suffix != ".md":
+        return
+    for match in re.finditer(r"\]\(([^)#\s]+)[^)]*\)", page.text):
+        if not re.match(r"\w+:", match.group(1)):
+            target = posixpath.normpath(posixpath.join(str(page.path.parent), match.group(1)))
+            yield match.start(), target
+
+
 def links(files):
     """Every link inside a page leads to a file that exists."""
     paths = {str(file.path) for file in files}
     folders = {str(parent) for file in files for parent in file.path.parents}
     for file in files:
-        if file.path.suffix != ".md":
-            continue
-        for match in re.finditer(r"\]\(([^)#\s]+)[^)]*\)", file.text):
-            target = posixpath.normpath(posixpath.join(str(file.path.parent), match.group(1)))
-            if not re.match(r"\w+:", match.group(1)) and target not in paths | folders:
-                yield file, line_of(file.text, match.start()), f"the link to {match.group(1)} leads nowhere"
+        for offset, target in links_of(file):
+            if target not in paths | folders:
+                yield file, line_of(file.text, offset), f"the link to {target} leads nowhere"
 
 
 RULES = [

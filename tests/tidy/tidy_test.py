@@ -98,9 +98,10 @@ BAD = {
         {"bench/CMakeLists.txt": "add_executable(b b.cc)\n", "bench/a.cc": ""},
         {"src/base/unused.h": HEADER},
         {"tests/forgotten.py": ""},
+        {"docs/lonely.md": "A page.\n"},
     ],
     "white_space": [{"a.md": "end \n"}, {"a.md": "no end"}],
-    "links": [{"a.md": "[gone](docs/gone.md)\n"}, {"docs/a.md": "[up](../nothing.md#part)\n"}],
+    "links": [{"a.md": "[gone](docs/gone.md)\n"}, {"docs/a.md": "[up](../nothing.md#part)\n", "b.md": "[a](docs/a.md)\n"}],
 }
 
 # What looks alike and is not meant.
