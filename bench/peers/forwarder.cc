@@ -128,6 +128,6 @@ int main(int argc, char** argv) {
     std::fprintf(stderr, "usage: forwarder LISTEN_PORT UPSTREAM_PORT\n");
     return 1;
   }
-  const std::uint16_t upstream_port = bench::parse_port(argv[2]);
-  Forwarder{bench::listen_on(bench::parse_port(argv[1])), upstream_port}.run();
+  const std::uint16_t upstream_port = bench::parse_number(argv[2]);
+  Forwarder{bench::listen_on(bench::parse_number(argv[1])), upstream_port}.run();
 }

@@ -30,11 +30,12 @@ inline int check(int result, const char* what) {
   return result;
 }
 
-inline std::uint16_t parse_port(std::string_view text) {
+inline std::uint16_t parse_number(std::string_view text) {
   std::uint16_t port = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), port);
   if (error != std::errc{} || end != text.data() + text.size() || port == 0) {
-    std::fprintf(stderr, "'%.*s' is not a port\n", static_cast<int>(text.size()), text.data());
+    std::fprintf(stderr, "'%.*s' is not a number from 1 to 65535\n", static_cast<int>(text.size()),
+                 text.data());
     std::exit(1);
   }
   return port;

@@ -147,7 +147,7 @@ int main(int argc, char** argv) {
   const char* ready_fd = std::getenv("ready_fd");
   if (argc == 1 && socket_path != nullptr && ready_fd != nullptr) {
     const int listener = bench::listen_on_path(socket_path);
-    const int ready = std::atoi(ready_fd);
+    const int ready = bench::parse_number(ready_fd);
     bench::check(static_cast<int>(write(ready, "ready\n", 6)), "ready_fd");
     close(ready);
     serve_forever(listener);
@@ -156,5 +156,5 @@ int main(int argc, char** argv) {
     std::fprintf(stderr, "usage: origin PORT, or origin with unix_socket and ready_fd in the environment\n");
     return 1;
   }
-  serve_forever(bench::listen_on(bench::parse_port(argv[1])));
+  serve_forever(bench::listen_on(bench::parse_number(argv[1])));
 }

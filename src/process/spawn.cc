@@ -82,10 +82,20 @@ class Remembered final {
   std::size_t next_ = 0;
 };
 
+// What stands for a descriptor that a process is not given. A root without /dev has an empty file that cannot
+// grow in its place: it reads as the end, too.
+net::Fd open_null() {
+  net::Fd null(::open("/dev/null", O_RDWR | O_CLOEXEC));
+  if (null) return null;
+  net::Fd empty(::memfd_create("null", MFD_CLOEXEC | MFD_ALLOW_SEALING));
+  ::fcntl(empty.get(), F_ADD_SEALS, F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL);
+  return empty;
+}
+
 struct ThreadState {
   ChildStack stack;
   Remembered programs;
-  net::Fd null{::open("/dev/null", O_RDWR | O_CLOEXEC)};
+  net::Fd null{open_null()};
 };
 
 ThreadState& thread_state() {
