@@ -7,6 +7,7 @@ import tempfile
 import pytest
 
 import processes
+import programs
 from programs import FUNCTIONS
 from wire import Connection
 
@@ -67,6 +68,8 @@ def test_the_gateway_runs_without_root(start):
 
 def test_a_folder_is_an_image(start):
     """The function sees the folder as its whole file system."""
+    if programs.is_sanitized("of-watchdog"):
+        pytest.skip("a sanitized watchdog needs libraries of the host")
     folder = tempfile.mkdtemp(prefix="faas-blackbox-", dir="/var/tmp")
     try:
         os.chmod(folder, 0o755)

@@ -4,6 +4,7 @@ import os
 import signal
 import socket
 import stat
+import time
 
 import pytest
 
@@ -182,6 +183,18 @@ def test_functions_and_their_replicas_survive_a_restart(start, number):
     assert again.call("GET", "/function/probe").status == 200
     again.scale("cat", 1)
     assert again.call("POST", "/function/cat", body=b"x").body == b"x"
+
+
+def test_a_kill_while_replicas_start_leaves_none_behind(start):
+    """A replica may be between its birth and its wish to die with the gateway just then."""
+    for round_number in range(12):
+        gateway = start.gateway()
+        for number in range(6):
+            gateway.deploy(f"f{number}", "cat", ready=False)
+        time.sleep(round_number / 1000)  # not a synchronisation: another moment each time
+        gateway.remember_descendants()
+        gateway.process.kill()
+        gateway.expect_exit()
 
 
 def test_what_was_accepted_just_before_a_kill_is_there(start):
