@@ -15,6 +15,7 @@ constexpr std::size_t kBulkRoomMin = 16 * 1024;
 
 Channel::Channel(net::Core& core, net::Stream stream, std::size_t small_bytes)
     : Timer(core),
+      core_(core),
       stream_(std::move(stream)),
       chunk_(std::make_unique_for_overwrite<char[]>(small_bytes)),
       small_(small_bytes),
@@ -97,7 +98,12 @@ void Channel::wake(Wake wake) {
 void Channel::fail() {
   if (ended()) return;
   state_ = Wake::broken;
-  wake(state_);
+  auto* waiter = std::exchange(waiter_, nullptr);
+  if (waiter == nullptr) return;
+  stop();
+  waiter->result_ = Wake::broken;
+  waiter->resumption_.handle = waiter->handle_;
+  core_.resume_soon(waiter->resumption_);
 }
 
 }  // namespace faas::http

@@ -53,7 +53,8 @@ class Channel final : net::Stream::ReadListener, net::Timer {
   class More;
   [[nodiscard]] More more(TimePoint deadline);
 
-  /// Ends the wait of whoever reads, now and later, as if the connection had broken.
+  /// Ends the wait of whoever reads, as if the connection had broken. They are resumed later in this turn,
+  /// never from here: the caller may be a part of what they destroy.
   void fail();
 
  private:
@@ -64,6 +65,7 @@ class Channel final : net::Stream::ReadListener, net::Timer {
   void replace_chunk(std::size_t size);
   void wake(Wake wake);
 
+  net::Core& core_;
   net::Stream stream_;
   std::unique_ptr<char[]> chunk_;
   std::unique_ptr<char[]> pinned_chunk_;
@@ -107,6 +109,7 @@ class Channel::More final {
   Channel& channel_;
   TimePoint deadline_;
   std::coroutine_handle<> handle_;
+  net::Waiter resumption_;
   Wake result_ = Wake::data;
 };
 

@@ -10,6 +10,7 @@
 #include "http/parser.h"
 #include "http/server.h"
 #include "net/event.h"
+#include "net/task_group.h"
 
 namespace faas::http {
 
@@ -20,6 +21,7 @@ struct Server::State {
   std::size_t busy = 0;
   bool draining = false;
   net::Event quiet;
+  net::TaskGroup tasks;  // last: the connections use what stands above
 
   State(net::Core& core, Handler& h, ServerLimits l) : handler(h), limits(l), quiet(core) { quiet.set(); }
 };

@@ -288,6 +288,26 @@ TEST(ProxyTest, CarriesALargeBodyBothWaysAtOnce) {
   });
 }
 
+TEST(ProxyTest, AClientThatBreaksOffItsBodyEndsItsCallAndNothingElse) {
+  run([](net::Core& core) -> Task<> {
+    Site origin(core, echo);
+    ProxySite proxy(core, origin.address);
+    for (const std::string body :
+         {"Content-Length: 11\r\n\r\nhello w", "Transfer-Encoding: chunked\r\n\r\nzz\r\n"}) {
+      auto stream = co_await dial(proxy.site.address);
+      auto wrote = co_await stream.write("POST / HTTP/1.1\r\nHost: a\r\n" + body);
+      EXPECT_TRUE(wrote.has_value());
+      stream.shutdown_write();
+      auto answer = co_await read_all(stream);
+      EXPECT_FALSE(proxy.last->complete);
+      EXPECT_EQ(proxy.last->error->origin, Origin::client) << proxy.last->error->text;
+      EXPECT_THAT(answer, Not(EndsWith("0\r\n\r\n"))) << "the answer must not look whole";
+    }
+    auto next = co_await ask(proxy.site.address, "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+    EXPECT_THAT(next, StartsWith("HTTP/1.1 200 OK\r\n"));
+  });
+}
+
 TEST(ProxyTest, ACutAnswerIsCutForTheClientToo) {
   run([](net::Core& core) -> Task<> {
     Site origin(core, [](Exchange& exchange) -> Task<> {

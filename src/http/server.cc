@@ -23,7 +23,7 @@ Server::~Server() {
 void Server::receive(net::Fd connection) {
   auto served = std::make_unique<Connection>(*this, net::Stream(std::move(connection)));
   state_->connections.push_back(*served);
-  core_.spawn(serve_connection(std::move(served), *this));
+  state_->tasks.spawn(serve_connection(std::move(served), *this));
 }
 
 void Server::drain() {

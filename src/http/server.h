@@ -26,7 +26,7 @@ struct ServerLimits {
 
 class Server final : public net::Guest {
  public:
-  /// `handler` outlives the server.
+  /// `handler` outlives the server. A server that is destroyed takes its connections along.
   Server(net::Core& core, Handler& handler, ServerLimits limits);
   ~Server() override;
 

@@ -16,25 +16,6 @@ namespace {
 
 thread_local Core* current_core = nullptr;
 
-// The outermost frame of a spawned task: it starts at once and frees itself at its end.
-struct Root {
-  struct promise_type : RootNode {
-    promise_type(List<RootNode>& roots, Task<>&) {
-      handle = std::coroutine_handle<promise_type>::from_promise(*this);
-      roots.push_back(*this);
-    }
-    Root get_return_object() noexcept { return {}; }
-    std::suspend_never initial_suspend() noexcept { return {}; }
-    std::suspend_never final_suspend() noexcept { return {}; }
-    void return_void() noexcept {}
-    [[noreturn]] void unhandled_exception() noexcept { std::terminate(); }
-  };
-};
-
-Root run_root(List<RootNode>& /*roots*/, Task<> task) {
-  co_await std::move(task);
-}
-
 }  // namespace
 
 void TimerHeap::place(std::size_t slot, Timer* timer) {
@@ -157,11 +138,7 @@ Core::Core() : impl_(std::make_unique<Impl>(*this)) {
 Core::~Core() {
   // Tasks that end here may still look for their core.
   auto* before = std::exchange(current_core, this);
-  while (!impl_->roots.empty()) {
-    auto& root = impl_->roots.front();
-    root.unlink();
-    root.handle.destroy();
-  }
+  impl_->tasks.clear();
   impl_.reset();
   current_core = before == this ? nullptr : before;
 }
@@ -200,7 +177,7 @@ void Core::post(Action action) {
 }
 
 void Core::spawn(Task<> task) {
-  run_root(impl_->roots, std::move(task));
+  impl_->tasks.spawn(std::move(task));
 }
 
 void Core::resume_soon(Waiter& waiter) {

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "net/core.h"
+#include "net/task_group.h"
 
 namespace faas::net {
 
@@ -32,11 +33,6 @@ class TimerHeap final {
   void place(std::size_t slot, Timer* timer);
   void sift(std::size_t slot);
   std::vector<Timer*> heap_;
-};
-
-/// A coroutine the core owns; unlinks itself when it ends.
-struct RootNode : Node {
-  std::coroutine_handle<> handle;
 };
 
 struct Core::Impl {
@@ -67,7 +63,7 @@ struct Core::Impl {
   SteadyTimer alarm;
   TimePoint alarm_at = TimePoint::max();
 
-  List<RootNode> roots;
+  TaskGroup tasks;
 };
 
 }  // namespace faas::net
