@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <linux/prctl.h>
+#include <poll.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -69,13 +70,30 @@ FAAS_IN_CHILD void reset_signals() {
   ::syscall(SYS_rt_sigprocmask, SIG_SETMASK, &none, nullptr, kKernelSignalSetBytes);
 }
 
+FAAS_IN_CHILD bool die_with_parent(Launch& launch) {
+  if (!launch.die_with_parent) return true;
+  return ::syscall(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) == 0 ||
+         failed(launch, "prctl PR_SET_PDEATHSIG");
+}
+
+// A parent that died before it was tied to us has sent no signal, and in a pid namespace of our own it has no
+// number to be missed by.
+FAAS_IN_CHILD bool parent_lives(const Launch& launch) {
+  if (launch.parent_pidfd < 0) return true;
+  pollfd parent{.fd = launch.parent_pidfd, .events = POLLIN, .revents = 0};
+  timespec now{};
+  return ::syscall(SYS_ppoll, &parent, 1, &now, nullptr, kKernelSignalSetBytes) == 0;
+}
+
 FAAS_IN_CHILD bool prepare(Launch& launch) {
   if (launch.new_group && ::syscall(SYS_setpgid, 0, 0) != 0) return failed(launch, "setpgid");
-  if (launch.confinement != nullptr && !confine(*launch.confinement, launch.failure)) return false;
-  // After the credentials are final: changing them would clear it.
-  if (launch.die_with_parent && ::syscall(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0) {
-    return failed(launch, "prctl PR_SET_PDEATHSIG");
+  if (launch.confinement != nullptr) {
+    // Shutting ourselves in takes milliseconds and, by changing credentials, unties us again.
+    if (!die_with_parent(launch)) return false;
+    if (!confine(*launch.confinement, launch.failure)) return false;
   }
+  if (!die_with_parent(launch)) return false;
+  if (!parent_lives(launch)) return failed(launch, "find the parent");
   if (launch.directory != nullptr && ::syscall(SYS_chdir, launch.directory) != 0) {
     return failed(launch, "chdir", launch.directory);
   }

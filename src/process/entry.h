@@ -46,6 +46,7 @@ struct Launch {
   const char* directory = nullptr;
   bool new_group = true;
   bool die_with_parent = false;
+  int parent_pidfd = -1;  ///< our own, for a child that cannot see us any more; -1: it is not asked
   Confinement* confinement = nullptr;
   bool only_confine = false;  ///< a trial: end after the last step before exec
   StepFailure failure{};

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -234,11 +235,16 @@ Result<Child> spawn(const SpawnRequest& request) {
   TRY(plan_descriptors(request, launch));
 
   std::optional<Confinement> confinement;
+  net::Fd own_pidfd;
   unsigned long namespaces = 0;
   if (request.isolation != nullptr) {
     confinement.emplace(*request.isolation);
     launch.confinement = &*confinement;
     launch.die_with_parent |= request.isolation->die_with_parent;
+    if (launch.die_with_parent) {
+      own_pidfd = net::Fd(static_cast<int>(::syscall(SYS_pidfd_open, ::getpid(), 0)));
+      launch.parent_pidfd = own_pidfd.get();
+    }
     if (launch.directory == nullptr) launch.directory = "/";
     namespaces = confinement->namespaces;
   }
