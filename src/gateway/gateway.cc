@@ -88,7 +88,9 @@ Task<std::size_t> Gateway::drain(Duration limit) {
       one->drain();
       const auto wait = [](net::Event& event) -> Task<> { co_await event.wait(); };
       co_await net::within(wait(one->quiet()), until);
-      co_return one->busy();
+      const auto busy = one->busy();
+      one->close_all();
+      co_return busy;
     };
     left += co_await net::on<std::size_t>(worker->core,
                                           [quiet, server, deadline] { return quiet(server, deadline); });

@@ -28,7 +28,7 @@ class Gateway final : public SnapshotListener, ApiSource {
   [[nodiscard]] Result<void> listen();
   /// Starts serving. `provider` is called on the control core until stop().
   void start(Provider& provider);
-  /// Stops accepting and lets calls end, at most for `limit`. Says how many were cut off.
+  /// Stops accepting and lets calls end, at most for `limit`; what is left then is cut off. Says how many.
   [[nodiscard]] Task<std::size_t> drain(Duration limit);
   /// Ends the serving cores. What was under way is cut off.
   void stop();

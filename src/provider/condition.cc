@@ -22,7 +22,7 @@ Condition describe(const Standing& standing) {
   if (standing.wanted == 0) {
     condition.holds = false;
     condition.reason = "ScaledToZero";
-    condition.message = "scaled to zero: a call starts it";
+    condition.message = "scaled to 0 replicas";
   } else if (standing.ready == 0 && standing.setback != nullptr) {
     condition.reason = standing.setback->reason;
     condition.message = setback_text(*standing.setback);

@@ -83,7 +83,8 @@ Task<> Streaming::serve(Call call) {
       exchange.head(200).field("Content-Type", forker_.settings().content_type);
       (void)co_await exchange.send({});
     }
-  } else if (!answered) {
+  } else if (!answered && (!status.signalled || forked.timed_out())) {
+    // A process that crashed in the middle has not said all it wanted: its answer is left without an end.
     (void)co_await exchange.finish();
   }
   log_call(call, error);
