@@ -28,9 +28,9 @@ struct Endpoint {
 /// What a call needs to know of one function. Immutable.
 struct FunctionEntry {
   FunctionName name;
-  std::uint32_t replicas = 0;                     ///< wanted
-  std::vector<std::shared_ptr<Endpoint>> ready;   ///< replicas that take calls now
-  std::string why_not_ready;                      ///< a sentence, when `ready` is empty and replicas > 0
+  std::uint32_t replicas = 0;                    ///< wanted
+  std::vector<std::shared_ptr<Endpoint>> ready;  ///< replicas that take calls now
+  std::string why_not_ready;                     ///< a sentence, when `ready` is empty and replicas > 0
 };
 
 struct TransparentHash {

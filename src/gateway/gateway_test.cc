@@ -21,7 +21,6 @@ namespace faas::gateway {
 namespace {
 
 using ::testing::AllOf;
-using ::testing::Each;
 using ::testing::HasSubstr;
 using ::testing::Not;
 

@@ -12,7 +12,6 @@ namespace faas::watchdog {
 namespace {
 
 using namespace std::chrono_literals;
-using ::testing::HasSubstr;
 
 struct Outcome {
   std::optional<Error> start_error;
