@@ -24,6 +24,12 @@ using TimePoint = Clock::time_point;
 /// Parses an integer of plain decimal digits with an optional sign; nullopt otherwise or on overflow.
 [[nodiscard]] std::optional<std::int64_t> parse_integer(std::string_view text);
 
+/// `limit` after `from`; TimePoint::max() when there is no limit (<= 0) or it lies beyond the clock's end.
+[[nodiscard]] constexpr TimePoint deadline_after(TimePoint from, Duration limit) {
+  if (limit <= Duration::zero() || from > TimePoint::max() - limit) return TimePoint::max();
+  return from + limit;
+}
+
 /// A size for people: divides by 1000 while >= 1000, 4 significant digits ("5B", "24.01kB", "100kB").
 [[nodiscard]] std::string print_size(std::uint64_t bytes);
 

@@ -40,6 +40,14 @@ TEST(PrintDuration, IsCanonicalAndReadBack) {
   }
 }
 
+TEST(DeadlineAfter, NeverOverflowsAndTakesNoLimitForNone) {
+  const auto now = Clock::now();
+  EXPECT_EQ(deadline_after(now, 5s), now + 5s);
+  EXPECT_EQ(deadline_after(now, 0s), TimePoint::max());
+  EXPECT_EQ(deadline_after(now, -5s), TimePoint::max());
+  EXPECT_EQ(deadline_after(now, Duration::max()), TimePoint::max());
+}
+
 TEST(PrintSize, HasFourSignificantDigits) {
   EXPECT_EQ(print_size(0), "0B");
   EXPECT_EQ(print_size(5), "5B");

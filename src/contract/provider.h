@@ -76,6 +76,7 @@ class Provider {
   virtual Task<Result<FunctionStatus>> status(const FunctionName& name) = 0;
   /// Ordered by name. An empty namespace means the default one.
   virtual Task<Result<std::vector<FunctionStatus>>> list(std::string_view name_space) = 0;
+  /// Constant; any thread.
   virtual ProviderInfo info() const = 0;
 };
 

@@ -80,7 +80,8 @@ void Gateway::start(Provider& provider) {
 
 Task<std::size_t> Gateway::drain(Duration limit) {
   doorman_.reset();
-  const auto deadline = Clock::now() + limit;
+  // At once, when there is no time at all: here no limit would be no end.
+  const auto deadline = limit > Duration::zero() ? deadline_after(Clock::now(), limit) : Clock::now();
   std::size_t left = 0;
   for (auto& worker : workers_) {
     auto* server = &worker->front->server();

@@ -188,7 +188,7 @@ Task<> Invoke::serve(http::Exchange& exchange, std::string_view name, std::strin
 }
 
 Task<> Invoke::pass_on(http::Exchange& exchange, std::string_view target, Call& call) {
-  const auto deadline = exchange.began() + options_.upstream_timeout;
+  const auto deadline = deadline_after(exchange.began(), options_.upstream_timeout);
   for (int refusals = 0;; ++refusals) {
     const auto replica = co_await find_replica(call, deadline);
     if (!replica) co_return;

@@ -28,10 +28,6 @@ Connection::Connection(Server& server, net::Stream stream)
   channel_.listen(this);
 }
 
-TimePoint Connection::deadline_after(Duration limit, TimePoint from) const {
-  return limit <= Duration::zero() ? TimePoint::max() : from + limit;
-}
-
 void Connection::close_if_idle() {
   if (idle_) close_now();
 }
@@ -56,14 +52,14 @@ Task<> Connection::run() {
 // Reads up to the end of a head and parses it. False when the connection is over.
 Task<bool> Connection::read_head() {
   const auto& limits = state_.limits;
-  auto deadline = deadline_after(limits.idle_timeout, Clock::now());
+  auto deadline = deadline_after(Clock::now(), limits.idle_timeout);
   std::size_t searched = 0;
   std::size_t size = 0;
   while (true) {
     const auto bytes = channel_.data();
     if (!bytes.empty() && idle_) {
       idle_ = false;
-      deadline = deadline_after(limits.header_timeout, Clock::now());
+      deadline = deadline_after(Clock::now(), limits.header_timeout);
     }
     if (!bytes.empty()) size = find_head_end(bytes, searched);
     if (size > limits.head_bytes_max || (size == 0 && bytes.size() > limits.head_bytes_max)) {
@@ -202,10 +198,10 @@ Task<Result<void>> Connection::write(std::string_view a, std::string_view b, std
     co_return wrote;
   };
   Result<void> result;
-  if (whole.await_ready() || limit <= Duration::zero()) {
+  if (whole.await_ready()) {
     result = co_await whole;
   } else {
-    auto in_time = co_await net::within(wait(whole), Clock::now() + limit);
+    auto in_time = co_await net::within(wait(whole), deadline_after(Clock::now(), limit));
     result = in_time ? std::move(*in_time)
                      : Error{Code::timeout, Origin::client, "write_timeout: the client does not read"};
   }
@@ -241,7 +237,7 @@ Result<std::string_view> Connection::take_body() {
 Task<Result<std::string_view>> Connection::read_body() {
   if (!more_body()) co_return std::string_view();
   auto piece = take_body();
-  const auto deadline = deadline_after(state_.limits.read_timeout, head_at_);
+  const auto deadline = deadline_after(head_at_, state_.limits.read_timeout);
   while (piece && piece->empty() && more_body()) {
     // Behind an answer that has begun, it would be taken for a part of it.
     const bool answered = exchange_ != nullptr && exchange_->head_sent_;

@@ -53,7 +53,6 @@ class Connection final : public net::Node, ChannelListener {
   void probe_peer();
   Task<> watch_hangup();
   [[nodiscard]] bool more_body() const { return body_state_ == BodyState::more; }
-  [[nodiscard]] TimePoint deadline_after(Duration limit, TimePoint from) const;
 
   enum class BodyState { more, complete, broken };
 
