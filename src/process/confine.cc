@@ -114,8 +114,17 @@ FAAS_IN_CHILD bool attach(int fd, const char* path) {
   return ::syscall(SYS_move_mount, fd, "", AT_FDCWD, path, MOVE_MOUNT_F_EMPTY_PATH) == 0;
 }
 
-// pivot_root wants a mount point: the folder is bound upon itself. The old root ends up on top of the new
-// one, where it is taken away without a folder to put it in.
+// The old root ends up on top of the new one, where it is taken away without a folder to put it in.
+FAAS_IN_CHILD bool pivot_into(int tree, const char* name, StepFailure& failure) {
+  if (::syscall(SYS_fchdir, tree) != 0) return failed(failure, "isolation: chdir", name);
+  if (::syscall(SYS_pivot_root, ".", ".") != 0) return failed(failure, "isolation: pivot_root", name);
+  if (::syscall(SYS_umount2, ".", kUnmountDetach) != 0)
+    return failed(failure, "isolation: umount the old root");
+  if (::syscall(SYS_chdir, "/") != 0) return failed(failure, "isolation: chdir /");
+  return true;
+}
+
+// pivot_root wants a mount point: the folder is bound upon itself.
 FAAS_IN_CHILD bool switch_root(const Confinement& confinement, StepFailure& failure) {
   const auto& root = confinement.isolation.root;
   if (root.empty() || root == "/") return true;
@@ -124,12 +133,7 @@ FAAS_IN_CHILD bool switch_root(const Confinement& confinement, StepFailure& fail
   if (tree < 0) return failed(failure, "isolation: open_tree", root.c_str());
   if (!attach(static_cast<int>(tree), root.c_str()))
     return failed(failure, "isolation: move_mount", root.c_str());
-  if (::syscall(SYS_fchdir, tree) != 0) return failed(failure, "isolation: chdir", root.c_str());
-  if (::syscall(SYS_pivot_root, ".", ".") != 0) return failed(failure, "isolation: pivot_root", root.c_str());
-  if (::syscall(SYS_umount2, ".", kUnmountDetach) != 0)
-    return failed(failure, "isolation: umount the old root");
-  if (::syscall(SYS_chdir, "/") != 0) return failed(failure, "isolation: chdir /");
-  return true;
+  return pivot_into(static_cast<int>(tree), root.c_str(), failure);
 }
 
 FAAS_IN_CHILD bool mount_tmpfs(const char* path, unsigned long flags, const char* options, bool required,
@@ -275,11 +279,41 @@ Confinement::Confinement(const Isolation& wanted) : isolation(wanted) {
   }
 }
 
+namespace {
+
+FAAS_IN_CHILD bool make_private() {
+  return ::syscall(SYS_mount, nullptr, "/", nullptr, kMountRecursive | kMountPrivate, nullptr) == 0;
+}
+
+// In a chroot "/" is a folder and no mount, so that nothing can be said of its mount. Entering our own mount
+// namespace once more leads out to its real root; from there the folder becomes a mount and the root again.
+FAAS_IN_CHILD bool make_chroot_a_root(StepFailure& failure) {
+  const long root = ::syscall(SYS_openat, AT_FDCWD, "/", O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
+  const long own = ::syscall(SYS_openat, AT_FDCWD, "/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC, 0);
+  if (root < 0 || own < 0) return failed(failure, "isolation: open /proc/self/ns/mnt");
+  if (::syscall(SYS_setns, own, CLONE_NEWNS) != 0) return failed(failure, "isolation: leave the chroot");
+  if (!make_private()) return failed(failure, "isolation: make mounts private");
+  const unsigned flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE | AT_EMPTY_PATH;
+  const long tree = ::syscall(SYS_open_tree, root, "", flags);
+  constexpr unsigned both_empty = MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH;
+  if (tree < 0 || ::syscall(SYS_move_mount, tree, "", root, "", both_empty) != 0) {
+    return failed(failure, "isolation: make the chroot a mount");
+  }
+  if (!pivot_into(static_cast<int>(tree), "/", failure)) return false;
+  ::syscall(SYS_close, tree);
+  ::syscall(SYS_close, own);
+  ::syscall(SYS_close, root);
+  return true;
+}
+
+}  // namespace
+
 FAAS_IN_CHILD bool confine(Confinement& confinement, StepFailure& failure) {
   if (!map_user(confinement, failure)) return false;
   // Nothing that is mounted from now on may show on the host.
-  if (::syscall(SYS_mount, nullptr, "/", nullptr, kMountRecursive | kMountPrivate, nullptr) != 0) {
-    return failed(failure, "isolation: make mounts private");
+  if (!make_private()) {
+    if (errno != EINVAL) return failed(failure, "isolation: make mounts private");
+    if (!make_chroot_a_root(failure)) return false;
   }
   if (!make_proc(confinement, failure)) return false;
   if (!clone_host_parts(confinement, failure)) return false;
