@@ -61,6 +61,9 @@ def test_a_forked_function_killed_in_the_middle_of_its_answer_cuts_it(gateway):
         connection.send(request_bytes("GET", "/function/killed"))
         response = connection.response_head()
         connection.body_until(response, b"first words\n")
+        # Both: a shell killed while it starts its sleep would leave that behind, holding the output open.
+        sleeps = lambda: [p for p in processes.with_argument(mark) if processes.command_line(p)[:1] == ["sleep"]]
+        eventually(sleeps, what="the function sleeps")
         for pid in processes.with_argument(mark):
             if "watchdog" not in "".join(processes.command_line(pid)[:1]):
                 processes.kill(pid)
