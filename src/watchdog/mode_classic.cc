@@ -3,11 +3,11 @@
 #include <array>
 
 #include "base/log.h"
+#include "http/sniff.h"
 #include "watchdog/call_log.h"
 #include "watchdog/forked_call.h"
 #include "watchdog/marshal.h"
 #include "watchdog/mode.h"
-#include "watchdog/sniff.h"
 
 namespace faas::watchdog {
 namespace {
@@ -90,7 +90,7 @@ std::string_view Classic::content_type(const Call& call, const Answer& answer) c
     const auto asked = call.exchange.request().value(http::FieldId::content_type);
     if (!asked.empty()) return asked;
   }
-  return sniff_content_type(answer.body);
+  return http::sniff_content_type(answer.body);
 }
 
 Task<> Classic::serve(Call call) {

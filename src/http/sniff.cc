@@ -1,9 +1,9 @@
-#include "watchdog/sniff.h"
+#include "http/sniff.h"
 
 #include <algorithm>
 #include <array>
 
-namespace faas::watchdog {
+namespace faas::http {
 namespace {
 
 using namespace std::string_view_literals;
@@ -119,4 +119,4 @@ std::string_view sniff_content_type(std::string_view bytes) {
                                                             : "text/plain; charset=utf-8";
 }
 
-}  // namespace faas::watchdog
+}  // namespace faas::http

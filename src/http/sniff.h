@@ -1,11 +1,11 @@
-// What kind of content some bytes are, for answers whose function did not say: the rules every browser
+// What kind of content some bytes are, for answers where nothing else says it: the rules every browser
 // shares (mimesniff.spec.whatwg.org), as far as the reference follows them.
 #pragma once
 
 #include <string_view>
 
-namespace faas::watchdog {
+namespace faas::http {
 
 [[nodiscard]] std::string_view sniff_content_type(std::string_view bytes);
 
-}  // namespace faas::watchdog
+}  // namespace faas::http
