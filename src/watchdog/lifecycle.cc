@@ -72,6 +72,10 @@ Result<void> Lifecycle::start_function() {
     mode_ = make_http(settings_, std::move(url), std::move(address), core_);
     return {};
   }
+  if (settings_.mode == Mode::static_files) {
+    mode_ = make_static(settings_);
+    return {};
+  }
   TRY_ASSIGN(forker_, Forker::make(settings_, own_));
   switch (settings_.mode) {
     case Mode::serializing:
@@ -189,7 +193,7 @@ Task<int> Lifecycle::live() {
   open_doors();
   open_metrics();
   std::optional<net::Running<void>> orphans;
-  if (function_ && first_process) orphans.emplace(watch_orphans());
+  if (!forker_ && first_process) orphans.emplace(watch_orphans());
   std::optional<net::Running<void>> function;
   if (function_) function.emplace(watch_function());
   net::Running<void> readiness(become_ready());

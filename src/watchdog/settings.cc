@@ -74,6 +74,8 @@ constexpr std::array kOfWatchdog{
         "where the function listens, mode http: http://127.0.0.1:5000"},
     Row{"http_buffer_req_body buffer_http", Grammar::truth, &Settings::buffer_body, "false",
         "read a request's body whole before it is sent on, mode http"},
+    Row{"static_path", Grammar::text, &Settings::static_path, "/home/app/public",
+        "the folder that mode static serves"},
     Row{"prefix_logs", Grammar::truth_any, &Settings::prefix_logs, "true",
         "put time and stream name before what the function logs"},
     Row{"log_buffer_size", Grammar::integer_strict, &Settings::log_buffer_size, "65536",
@@ -105,9 +107,11 @@ struct ModeName {
   Mode mode;
 };
 constexpr std::array kModes{ModeName{"streaming", Mode::streaming},
-                            ModeName{"serializing", Mode::serializing}, ModeName{"http", Mode::http}};
+                            ModeName{"serializing", Mode::serializing}, ModeName{"http", Mode::http},
+                            ModeName{"static", Mode::static_files}};
+constexpr std::string_view kModesHelp = "streaming, serializing, http or static";
 // Known from OpenFaaS; "inproc" is a way to embed the reference in a program.
-constexpr std::array<std::string_view, 3> kUnsupportedModes{"static", "afterburn", "inproc"};
+constexpr std::array<std::string_view, 2> kUnsupportedModes{"afterburn", "inproc"};
 
 std::span<const Row> rows_of(Program program) {
   if (program == Program::classic) return kClassic;
@@ -192,11 +196,10 @@ Result<Mode> read_mode(std::string_view text) {
   }
   for (const auto name : kUnsupportedModes) {
     if (text == name) {
-      return invalid(
-          fmt::format("watchdog mode {} is not supported: use streaming, serializing or http", quoted(text)));
+      return invalid(fmt::format("watchdog mode {} is not supported: use {}", quoted(text), kModesHelp));
     }
   }
-  return invalid(fmt::format("unknown watchdog mode: {}: use streaming, serializing or http", quoted(text)));
+  return invalid(fmt::format("unknown watchdog mode: {}: use {}", quoted(text), kModesHelp));
 }
 
 // Whoever asks for a lock on the door must not get a door without one.
@@ -215,7 +218,7 @@ Result<void> check(const Settings& settings) {
     }
     return {};
   }
-  if (settings.process.empty()) {
+  if (settings.process.empty() && settings.mode != Mode::static_files) {
     return invalid(
         "Error loading config: provide a \"function_process\" or \"fprocess\" environmental variable for "
         "your "
@@ -223,6 +226,9 @@ Result<void> check(const Settings& settings) {
   }
   if (settings.write_timeout == Duration::zero()) {
     return invalid("Error loading config: HTTP write timeout must be over 0s");
+  }
+  if (settings.static_path.empty() && settings.mode == Mode::static_files) {
+    return invalid("For mode=static you must specify the \"static_path\" to serve");
   }
   return {};
 }
@@ -261,14 +267,13 @@ Result<Settings> read_settings(Program program, Variables variables) {
     TRY(apply(row, value_of(row, variables), settings));
   }
   settings.lock_folder = lock_folder(variables);
+  const char* named = find_variable(variables, "mode");
+  const auto mode =
+      program == Program::classic ? Result<Mode>(Mode::classic) : read_mode(named == nullptr ? "" : named);
+  settings.mode = mode ? *mode : Mode::streaming;
   TRY(check(settings));
   TRY(check_authentication(program, variables));
-  if (program == Program::classic) {
-    settings.mode = Mode::classic;
-  } else {
-    const char* mode = find_variable(variables, "mode");
-    TRY_ASSIGN(settings.mode, read_mode(mode == nullptr ? "" : mode));
-  }
+  if (!mode) return mode.error();  // after the rest, in the reference's order
   return settings;
 }
 
@@ -282,7 +287,7 @@ void show_rows(Program program, Show show) {
     if (const auto space = shown.find(' '); space != shown.npos) shown.replace(space, 1, ", ");
     show(shown, fallback, help);
   };
-  if (program == Program::of_watchdog) add("mode", "streaming", "streaming, serializing or http");
+  if (program == Program::of_watchdog) add("mode", "streaming", kModesHelp);
   for (const auto& row : rows_of(program)) add(row.names, row.fallback, row.help);
   for (const auto& row : kShared) add(row.names, row.fallback, row.help);
 }

@@ -10,7 +10,7 @@
 namespace faas::watchdog {
 
 enum class Program { of_watchdog, classic };
-enum class Mode { streaming, serializing, http, classic };
+enum class Mode { streaming, serializing, http, static_files, classic };
 [[nodiscard]] std::string_view name_of(Mode mode);
 
 struct Settings {
@@ -43,6 +43,9 @@ struct Settings {
   std::string upstream_url;
   bool buffer_body = false;
   bool log_call_id = false;
+
+  // static mode
+  std::string static_path;
 
   // classic
   bool cgi_headers = true;

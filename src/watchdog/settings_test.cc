@@ -88,8 +88,17 @@ TEST(Settings, RefusesWhatTheReferenceRefuses) {
             "invalid "
             "syntax");
   EXPECT_THAT(of({"fprocess=cat", "mode=HTTP"}).error().text, HasSubstr("unknown watchdog mode: \"HTTP\""));
-  EXPECT_THAT(of({"fprocess=cat", "mode=static"}).error().text, HasSubstr("is not supported"));
+  EXPECT_THAT(of({"fprocess=cat", "mode=inproc"}).error().text, HasSubstr("is not supported"));
   EXPECT_EQ(of({"fprocess=cat", "mode="})->mode, Mode::streaming);
+}
+
+TEST(Settings, StaticModeNeedsAFolderAndNoProcess) {
+  EXPECT_EQ(of({"mode=static"})->mode, Mode::static_files);
+  EXPECT_EQ(of({"mode=static"})->static_path, "/home/app/public");
+  EXPECT_EQ(of({"mode=static", "static_path=site"})->static_path, "site");
+  EXPECT_EQ(of({"mode=static", "static_path="}).error().text,
+            "For mode=static you must specify the \"static_path\" to serve");
+  EXPECT_TRUE(of({"fprocess=cat", "static_path="})) << "another mode";
 }
 
 TEST(Settings, RefusesToServeWithoutTheAuthenticationThatWasAskedFor) {

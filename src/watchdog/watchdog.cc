@@ -52,8 +52,9 @@ int serve(Program program, Variables variables) {
   ::signal(SIGPIPE, SIG_IGN);  // a function or client that closed its end is an error to handle, not our end
   ::signal(SIGCHLD, SIG_DFL);  // ignored, the kernel would reap before we can ask
   net::block_signals({SIGTERM, SIGINT});
-  // As PID 1 of http mode, the end of an adopted child has to be heard of.
-  if (settings->mode == Mode::http && ::getpid() == 1) net::block_signals({SIGCHLD});
+  // As PID 1 of a mode that does not fork, the end of an adopted child has to be heard of.
+  const bool forks = settings->mode != Mode::http && settings->mode != Mode::static_files;
+  if (!forks && ::getpid() == 1) net::block_signals({SIGCHLD});
 
   net::Core core;
   Lifecycle lifecycle(core, *settings, variables);

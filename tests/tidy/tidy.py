@@ -47,7 +47,8 @@ LIKE_CODE = re.compile(
     )$""",
     re.VERBOSE,
 )
-A_MACHINE = re.compile(r"/home/\w+|/Users/\w+|/root/|/work/|[A-Z]:\\\\?Users|\.pyenv|\.nvm\b")
+# /home/app is a place in OpenFaaS's images, not on a machine.
+A_MACHINE = re.compile(r"/home/(?!app\b)\w+|/Users/\w+|/root/|/work/|[A-Z]:\\\\?Users|\.pyenv|\.nvm\b")
 A_REGISTRY = re.compile(
     r"\b(?:[\w-]+\.)*(?:docker\.(?:io|com)/|ghcr\.io|gcr\.io|quay\.io|npmjs\.(?:org|com)|pypi\.org|pythonhosted\.org"
     r"|crates\.io|proxy\.golang\.org|jfrog\.io|artifactory\.)"

@@ -78,6 +78,7 @@ BAD = {
     ],
     "places": [
         {"src/base/a.cc": 'auto path = "/home/ada/faas";\n'},
+        {"src/base/a.cc": 'auto path = "/home/apple";\n'},
         {"run": "#!/bin/sh\ncd /Users/ada\n"},
         {"src/base/a.cc": 'auto image = "ghcr.io/x/y";\n'},
         {"run": "#!/bin/sh\ncurl https://registry.npmjs.org/x\n"},
