@@ -152,7 +152,7 @@ Result<void> ProcessRuntime::launch(const ReplicaPlan& plan) {
                                        .data_dir = options_.data_dir,
                                        .run_folder = folder,
                                        .user_namespace = options_.isolation.user,
-                                       .as_root = ::geteuid() == 0});
+                                       .as_root = ::geteuid() == 0 && !options_.isolation.user});
   const auto& run_as = isolation.run_as;
   if (isolated && run_as && ::chown(folder.c_str(), run_as->uid, run_as->gid) != 0) {
     return system_error("chown " + folder, errno);
