@@ -61,11 +61,12 @@ FAAS_IN_CHILD bool place_descriptors(Launch& launch) {
   return true;
 }
 
-// Handlers vanish with exec; what is ignored stays ignored, and we ignore SIGPIPE.
+// Handlers vanish with exec; what is ignored stays ignored, and we ignore these.
 FAAS_IN_CHILD void reset_signals() {
   KernelAction action{};
   action.handler = SIG_DFL;
   ::syscall(SYS_rt_sigaction, SIGPIPE, &action, nullptr, kKernelSignalSetBytes);
+  ::syscall(SYS_rt_sigaction, SIGXFSZ, &action, nullptr, kKernelSignalSetBytes);
   unsigned long none = 0;
   ::syscall(SYS_rt_sigprocmask, SIG_SETMASK, &none, nullptr, kKernelSignalSetBytes);
 }

@@ -40,6 +40,22 @@ TEST(Marshal, ReplacesWhatIsNoUtf8) {
   EXPECT_THAT(value("\xf0\x9f\x98"), HasSubstr("[\"\\ufffd\\ufffd\\ufffd\"]"));
 }
 
+TEST(Marshal, PiecesGiveTheSameTextWhereverTheyAreCut) {
+  const std::string body = "0123456789";
+  for (std::size_t a = 0; a <= body.size(); ++a) {
+    for (std::size_t b = a; b <= body.size(); ++b) {
+      std::string text;
+      RequestMarshal marshal;
+      RequestMarshal::begin({}, text);
+      marshal.body(body.substr(0, a), text);
+      marshal.body(body.substr(a, b - a), text);
+      marshal.body(body.substr(b), text);
+      marshal.end(text);
+      EXPECT_EQ(text, R"({"header":{},"body":{"raw":"MDEyMzQ1Njc4OQ=="}})") << a << ' ' << b;
+    }
+  }
+}
+
 TEST(CallLog, LinesReadLikeTheReferences) {
   EXPECT_EQ(call_line({.method = "POST", .target = "/", .status = 200, .bytes = 5, .took = 1100us}),
             "POST / - 200 - ContentLength: 5B (0.0011s)");

@@ -90,7 +90,7 @@ Result<void> ForkedCall::start(const Start& start) {
   TRY_ASSIGN(child_, process::spawn({.program = forker_.words_.front(),
                                      .argv = forker_.argv_.data(),
                                      .envp = start.environment,
-                                     .stdin_fd = input.get(),
+                                     .stdin_fd = input ? input.get() : start.input_file,
                                      .stdout_fd = output.write.get(),
                                      .stderr_fd = error_fd,
                                      .die_with_parent = true}));
@@ -180,25 +180,24 @@ void ForkedCall::fire() {
   waiting.resume();
 }
 
-Task<Result<std::string>> ForkedCall::whole_output(std::size_t limit) {
-  std::string text;
+Task<Result<void>> ForkedCall::whole_output(Spool& spool) {
   while (!ended_) {
     const auto piece = co_await output();
-    if (text.size() + piece.size() > limit) {
+    auto kept = spool.append(piece);
+    if (!kept) {
+      given_up_ = true;
       child_.kill(SIGKILL);
-      co_return Error{Code::too_large, Origin::function,
-                      "the output is larger than " + std::to_string(limit) + " bytes"};
+      co_return kept.error();
     }
-    text.append(piece);
   }
-  co_return text;
+  co_return Result<void>();
 }
 
 Task<process::ExitStatus> ForkedCall::finish() {
   feeder_.reset();
   stdin_.close();
   const auto status = co_await child_.wait();
-  if (error_reader_ && !timed_out_) co_await error_reader_->join();
+  if (error_reader_ && !timed_out_ && !given_up_) co_await error_reader_->join();
   net::Timer::stop();
   counted_ = false;
   --forker_.running_;

@@ -14,6 +14,7 @@
 #include "watchdog/environment.h"
 #include "watchdog/line_log.h"
 #include "watchdog/settings.h"
+#include "watchdog/spool.h"
 
 namespace faas::watchdog {
 
@@ -59,6 +60,7 @@ class ForkedCall final : net::Timer {
     const char* const* environment = nullptr;
     std::string_view input;          ///< the beginning of standard input; outlives the call
     http::Exchange* more = nullptr;  ///< where the rest of it comes from; null: there is none
+    int input_file = -1;             ///< a file that is standard input instead, from its offset on
     Errors errors = Errors::logged;
     TimePoint deadline = TimePoint::max();
   };
@@ -84,8 +86,8 @@ class ForkedCall final : net::Timer {
   [[nodiscard]] Output output() { return Output(*this); }
   /// Whether nothing follows the piece that was taken.
   [[nodiscard]] bool output_ended() const { return ended_; }
-  /// All of the output, up to `limit` bytes. Errors: too_large (origin function): it is killed.
-  [[nodiscard]] Task<Result<std::string>> whole_output(std::size_t limit);
+  /// All of the output. Errors: those of Spool::append(): the process has been killed.
+  [[nodiscard]] Task<Result<void>> whole_output(Spool& spool);
 
   /// Waits for the process to end and its lines to be in the log. Nothing is fed to it any more.
   [[nodiscard]] Task<process::ExitStatus> finish();
@@ -122,6 +124,7 @@ class ForkedCall final : net::Timer {
   bool counted_ = false;
   bool ended_ = false;
   bool timed_out_ = false;
+  bool given_up_ = false;
 };
 
 }  // namespace faas::watchdog

@@ -31,30 +31,31 @@ class ForkedCallTest : public ::testing::Test {
     forker_ = std::move(*made);
     return *forker_;
   }
-  Outcome run(std::string command, ForkedCall::Start start = {}, std::size_t limit = 1 << 20) {
+  Outcome run(std::string command, ForkedCall::Start start = {}, const char* folder = "/tmp") {
     forker(std::move(command));
     start.environment = environ;
-    core_.spawn(run_one(start, limit));
+    core_.spawn(run_one(start, folder));
     core_.run();
     return std::move(outcome_);
   }
-  Task<> run_one(ForkedCall::Start start, std::size_t limit) {
+  Task<> run_one(ForkedCall::Start start, const char* folder) {
     {
       ForkedCall call(*forker_);
-      co_await run_call(call, start, limit);
+      co_await run_call(call, start, folder);
     }
     core_.stop();
   }
-  Task<> run_call(ForkedCall& call, ForkedCall::Start start, std::size_t limit) {
+  Task<> run_call(ForkedCall& call, ForkedCall::Start start, const char* folder) {
     outcome_ = {};
     const auto started = call.start(start);
     if (!started) {
       outcome_.start_error = started.error();
       co_return;
     }
-    auto output = co_await call.whole_output(limit);
-    if (!output) outcome_.output_error = output.error();
-    if (output) outcome_.output = *output;
+    Spool spool(folder);
+    const auto kept = co_await call.whole_output(spool);
+    if (!kept) outcome_.output_error = kept.error();
+    if (kept) outcome_.output = beginning_of(spool, spool.size());
     outcome_.status = co_await call.finish();
     outcome_.errors = call.errors();
     outcome_.timed_out = call.timed_out();
@@ -64,7 +65,7 @@ class ForkedCallTest : public ::testing::Test {
     {
       ForkedCall call(*forker_);
       const ForkedCall::Start start{.environment = environ};
-      const auto ended = co_await net::within(run_call(call, start, 100), Clock::now() + 20ms);
+      const auto ended = co_await net::within(run_call(call, start, "/tmp"), Clock::now() + 20ms);
       EXPECT_FALSE(ended);
     }
     siginfo_t info{};
@@ -124,9 +125,16 @@ TEST_F(ForkedCallTest, AtItsDeadlineItIsKilled) {
   EXPECT_EQ(outcome.status->text(), "signal: killed");
 }
 
-TEST_F(ForkedCallTest, AnOutputBeyondItsLimitEndsTheProcess) {
-  const auto outcome = run("yes", {}, 100'000);
-  EXPECT_EQ(outcome.output_error->code, Code::too_large);
+TEST_F(ForkedCallTest, AFileAsInputIsReadFromItsBeginning) {
+  Spool spool("/tmp");
+  const std::string input(3 * Spool::kMemoryBytesMax, 'x');
+  ASSERT_TRUE(spool.append(input));
+  EXPECT_EQ(run("cat", {.input_file = spool.file()}).output, input);
+}
+
+TEST_F(ForkedCallTest, AnOutputThatCannotBeKeptEndsTheProcess) {
+  const auto outcome = run("yes", {}, "/no/such");
+  EXPECT_THAT(outcome.output_error->text, ::testing::HasSubstr("TMPDIR (/no/such)"));
   EXPECT_FALSE(outcome.status->success());
 }
 

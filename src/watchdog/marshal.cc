@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <map>
 #include <vector>
 
@@ -79,13 +80,13 @@ void append_string(std::string_view text, std::string& out) {
 
 }  // namespace
 
-std::string marshal_request(std::span<const http::Field> fields, std::string_view body) {
+void RequestMarshal::begin(std::span<const http::Field> fields, std::string& out) {
   std::map<std::string, std::vector<std::string_view>> header;
   for (const auto& field : fields) {
     if (field.id == http::FieldId::host || field.id == http::FieldId::transfer_encoding) continue;
     header[canonical_name(field.name)].push_back(field.value);
   }
-  std::string out = "{\"header\":{";
+  out += "{\"header\":{";
   bool first = true;
   for (const auto& [name, values] : header) {
     if (!std::exchange(first, false)) out.push_back(',');
@@ -98,8 +99,35 @@ std::string marshal_request(std::span<const http::Field> fields, std::string_vie
     out.push_back(']');
   }
   out += "},\"body\":{\"raw\":\"";
-  append_base64(body, out);
-  return out + "\"}}";
+}
+
+void RequestMarshal::body(std::string_view piece, std::string& out) {
+  if (!rest_.empty()) {
+    const auto missing = std::min<std::size_t>(3 - rest_.size(), piece.size());
+    rest_.append(piece.substr(0, missing));
+    piece.remove_prefix(missing);
+    if (rest_.size() < 3) return;
+    append_base64(rest_, out);
+    rest_.clear();
+  }
+  const auto whole = piece.size() / 3 * 3;
+  append_base64(piece.substr(0, whole), out);
+  rest_.append(piece.substr(whole));
+}
+
+void RequestMarshal::end(std::string& out) {
+  append_base64(rest_, out);
+  rest_.clear();
+  out += "\"}}";
+}
+
+std::string marshal_request(std::span<const http::Field> fields, std::string_view body) {
+  std::string out;
+  RequestMarshal marshal;
+  RequestMarshal::begin(fields, out);
+  marshal.body(body, out);
+  marshal.end(out);
+  return out;
 }
 
 }  // namespace faas::watchdog

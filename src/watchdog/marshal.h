@@ -13,4 +13,15 @@ namespace faas::watchdog {
 /// Transfer-Encoding left out.
 [[nodiscard]] std::string marshal_request(std::span<const http::Field> fields, std::string_view body);
 
+/// The same for a body that comes in pieces: each call appends to `out` what is known by then.
+class RequestMarshal final {
+ public:
+  static void begin(std::span<const http::Field> fields, std::string& out);
+  void body(std::string_view piece, std::string& out);
+  void end(std::string& out);
+
+ private:
+  std::string rest_;  // fewer than three bytes: base64 takes them by threes
+};
+
 }  // namespace faas::watchdog

@@ -45,8 +45,4 @@ class Forker;
 [[nodiscard]] std::unique_ptr<FunctionMode> make_classic(Forker& forker);
 [[nodiscard]] std::unique_ptr<FunctionMode> make_static(const Settings& settings);
 
-/// What a call may hold in memory where it has to be whole.
-inline constexpr std::size_t kWholeBodyBytesMax = 256 * 1024 * 1024;
-inline constexpr std::size_t kWholeOutputBytesMax = 256 * 1024 * 1024;
-
 }  // namespace faas::watchdog

@@ -12,11 +12,16 @@
 namespace faas::watchdog {
 namespace {
 
+// All that content types are told by.
+constexpr std::size_t kSniffBytes = 512;
 constexpr std::array<std::string_view, 5> kMethods{"GET", "POST", "PUT", "PATCH", "DELETE"};
 
+// A text of ours, and the function's output after it.
 struct Answer {
   int status = 200;
-  std::string body;
+  std::string text;
+  Spool output;
+  [[nodiscard]] std::uint64_t size() const { return text.size() + output.size(); }
   bool ran = false;  ///< the process was started: it took some time
 };
 
@@ -27,7 +32,12 @@ class Classic final : public FunctionMode {
 
  private:
   Task<Answer> run(const Call& call);
-  Task<Answer> run_with(const Call& call, std::string_view input);
+  Task<Answer> run_with(const Call& call, std::string_view input, int input_file);
+  Task<Result<void>> marshal(const Call& call, std::string_view begun, Spool& into) const;
+  [[nodiscard]] Spool spool() const { return Spool(settings_.lock_folder); }
+  [[nodiscard]] Answer failure(int status, std::string text, bool ran = false) const {
+    return {.status = status, .text = std::move(text), .output = spool(), .ran = ran};
+  }
   [[nodiscard]] std::string_view content_type(const Call& call, const Answer& answer) const;
   void log_end(const Call& call, const Answer& answer, Duration took) const;
 
@@ -37,38 +47,52 @@ class Classic final : public FunctionMode {
 
 Task<Answer> Classic::run(const Call& call) {
   auto& exchange = call.exchange;
-  std::string whole;
+  auto body = spool();
   auto input = exchange.body_at_hand();
-  if (!exchange.body_complete()) {
-    const std::string begun(input);
-    auto rest = co_await exchange.whole_body(kWholeBodyBytesMax);
-    if (!rest) {
-      const auto& error = rest.error();
-      co_return Answer{.status = error.code == Code::too_large ? 413 : 400, .body = error.text + "\n"};
+  if (settings_.marshal_request || !exchange.body_complete()) {
+    Result<void> read;
+    if (settings_.marshal_request) {
+      read = co_await marshal(call, input, body);
+    } else {
+      read = co_await spool_body(exchange, input, body);
     }
-    whole = begun + *rest;
-    input = whole;
+    if (!read) co_return failure(status_of(read.error(), 400), read.error().text + "\n");
+    input = body.text();
   }
-  if (settings_.marshal_request) {
-    whole = marshal_request(call.facts.fields, input);
-    input = whole;
-  }
-  auto answer = co_await run_with(call, input);
+  auto answer = co_await run_with(call, input, body.file());
   co_return answer;
 }
 
-Task<Answer> Classic::run_with(const Call& call, std::string_view input) {
+Task<Result<void>> Classic::marshal(const Call& call, std::string_view begun, Spool& into) const {
+  RequestMarshal marshal;
+  std::string text;
+  RequestMarshal::begin(call.facts.fields, text);
+  marshal.body(begun, text);
+  while (!call.exchange.body_complete()) {
+    const auto piece = co_await call.exchange.read_body();
+    if (!piece) co_return piece.error();
+    marshal.body(*piece, text);
+    CO_TRY(into.append(text));
+    text.clear();
+  }
+  marshal.end(text);
+  co_return into.append(text);
+}
+
+Task<Answer> Classic::run_with(const Call& call, std::string_view input, int input_file) {
   auto& environment = forker_.environment();
   const auto built = settings_.cgi_headers ? environment.build(call.facts) : environment.own();
-  if (!built) co_return Answer{.status = 500, .body = built.error().text + "\n"};
+  if (!built) co_return failure(500, built.error().text + "\n");
   using Errors = ForkedCall::Errors;
   ForkedCall forked(forker_);
   const auto started = forked.start({.environment = *built,
                                      .input = input,
+                                     .input_file = input_file,
                                      .errors = settings_.combine_output ? Errors::combined : Errors::apart,
                                      .deadline = deadline_of(settings_, Clock::now())});
-  if (!started) co_return Answer{.status = 500, .body = started.error().text + "\n"};
-  auto output = co_await forked.whole_output(kWholeOutputBytesMax);
+  if (!started) co_return failure(500, started.error().text + "\n");
+  auto output = spool();
+  const auto kept = co_await forked.whole_output(output);
   const auto status = co_await forked.finish();
   if (!forked.errors().empty()) {
     log::raw(2, log::timestamp());
@@ -76,21 +100,25 @@ Task<Answer> Classic::run_with(const Call& call, std::string_view input) {
   }
   if (forked.timed_out()) {
     log::print("Killing process: {}", settings_.process);
-    co_return Answer{.status = 408, .body = "Killed process.\n", .ran = true};
+    co_return failure(408, "Killed process.\n", /*ran=*/true);
   }
-  if (!output) co_return Answer{.status = 500, .body = output.error().text + "\n", .ran = true};
-  if (!status.success()) co_return Answer{.status = 500, .body = status.text() + "\n" + *output, .ran = true};
-  co_return Answer{.status = 200, .body = std::move(*output), .ran = true};
+  if (!kept) co_return failure(status_of(kept.error(), 500), kept.error().text + "\n", /*ran=*/true);
+  Answer answer{.output = std::move(output), .ran = true};
+  if (!status.success()) {
+    answer.status = 500;
+    answer.text = status.text() + "\n";
+  }
+  co_return answer;
 }
 
 std::string_view Classic::content_type(const Call& call, const Answer& answer) const {
   if (answer.status == 200) {
-    if (answer.body.empty()) return {};
+    if (answer.size() == 0) return {};
     if (!settings_.content_type.empty()) return settings_.content_type;
     const auto asked = call.exchange.request().value(http::FieldId::content_type);
     if (!asked.empty()) return asked;
   }
-  return http::sniff_content_type(answer.body);
+  return http::sniff_content_type(answer.text + beginning_of(answer.output, kSniffBytes));
 }
 
 Task<> Classic::serve(Call call) {
@@ -107,7 +135,7 @@ Task<> Classic::serve(Call call) {
   const auto type = content_type(call, answer);
   if (!type.empty()) exchange.field("Content-Type", type);
   if (answer.ran) exchange.field("X-Duration-Seconds", seconds_text(took));
-  (void)co_await exchange.send(answer.body);
+  (void)co_await send_spooled(exchange, answer.text, answer.output);
   log_end(call, answer, took);
 }
 
@@ -115,11 +143,12 @@ void Classic::log_end(const Call& call, const Answer& answer, Duration took) con
   if (settings_.write_debug) {
     if (!call.facts.query.empty()) log::print("Query  {}", call.facts.query);
     if (!call.facts.path.empty()) log::print("Path  {}", call.facts.path);
-    if (answer.status != 200) log::print("Success=false, Error={}", answer.body);
-    log::raw(1, answer.body);
+    const auto written = answer.text + beginning_of(answer.output, Spool::kMemoryBytesMax);
+    if (answer.status != 200) log::print("Success=false, Error={}", written);
+    log::raw(1, written);
     log::print("Duration: {}s", seconds_text(took));
   } else if (answer.status == 200) {
-    log::print("Wrote {} Bytes - Duration: {}s", answer.body.size(), seconds_text(took));
+    log::print("Wrote {} Bytes - Duration: {}s", answer.size(), seconds_text(took));
   }
 }
 

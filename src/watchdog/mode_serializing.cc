@@ -8,9 +8,11 @@
 namespace faas::watchdog {
 namespace {
 
+// What failed has a text, what succeeded an output.
 struct Answer {
   int status = 200;
-  std::string body;
+  std::string text;
+  Spool output;
 };
 
 class Serializing final : public FunctionMode {
@@ -20,38 +22,40 @@ class Serializing final : public FunctionMode {
 
  private:
   Task<Answer> run(const Call& call);
+  [[nodiscard]] Spool spool() const { return Spool(forker_.settings().lock_folder); }
+  [[nodiscard]] Answer failure(int status, std::string text) const {
+    return {.status = status, .text = std::move(text), .output = spool()};
+  }
+  [[nodiscard]] Answer failure(const Error& error) const {
+    return failure(status_of(error, 500), error.text);
+  }
   Forker& forker_;
 };
 
-Answer failure(const Error& error) {
-  const bool large = error.code == Code::too_large && error.origin == Origin::client;
-  return {.status = large ? 413 : 500, .body = error.text};
-}
-
 Task<Answer> Serializing::run(const Call& call) {
   auto& exchange = call.exchange;
-  std::string whole;
+  auto body = spool();
   auto input = call.has_body ? exchange.body_at_hand() : std::string_view();
   if (call.has_body && !exchange.body_complete()) {
-    const std::string begun(input);
-    auto rest = co_await exchange.whole_body(kWholeBodyBytesMax);
-    if (!rest) co_return failure(rest.error());
-    whole = begun + *rest;
-    input = whole;
+    const auto read = co_await spool_body(exchange, input, body);
+    if (!read) co_return failure(read.error());
+    input = body.text();
   }
   const auto environment = forker_.environment().build(call.facts);
-  if (!environment) co_return Answer{.status = 500, .body = environment.error().text};
+  if (!environment) co_return failure(500, environment.error().text);
   ForkedCall forked(forker_);
   const auto started = forked.start({.environment = *environment,
                                      .input = input,
+                                     .input_file = body.file(),
                                      .deadline = deadline_of(forker_.settings(), Clock::now())});
-  if (!started) co_return Answer{.status = 500, .body = started.error().text};
+  if (!started) co_return failure(500, started.error().text);
   if (call.logged) log::line("Started logging: stderr from function.");
-  auto output = co_await forked.whole_output(kWholeOutputBytesMax);
+  auto output = spool();
+  const auto kept = co_await forked.whole_output(output);
   const auto status = co_await forked.finish();
-  if (!output) co_return failure(output.error());
-  if (!status.success()) co_return Answer{.status = 500, .body = status.text()};
-  co_return Answer{.status = 200, .body = std::move(*output)};
+  if (!kept) co_return failure(kept.error());
+  if (!status.success()) co_return failure(500, status.text());
+  co_return Answer{.output = std::move(output)};
 }
 
 Task<> Serializing::serve(Call call) {
@@ -61,15 +65,15 @@ Task<> Serializing::serve(Call call) {
   exchange.head(answer.status)
       .field("Content-Type", forker_.settings().content_type)
       .field("X-Duration-Seconds", seconds_text(took));
-  (void)co_await exchange.send(answer.body);
+  (void)co_await send_spooled(exchange, answer.text, answer.output);
   if (call.logged) {
     log::line(call_line({.method = call.facts.method,
                          .target = call.target,
                          .status = answer.status,
-                         .bytes = answer.body.size(),
+                         .bytes = answer.text.size() + answer.output.size(),
                          .took = took}));
   }
-  if (answer.status != 200) log::line(answer.body);
+  if (answer.status != 200) log::line(answer.text);
 }
 
 }  // namespace

@@ -50,6 +50,7 @@ int serve(Program program, Variables variables) {
   // Functions are given what they need by name; what whoever started us left open is not theirs.
   ::close_range(3, ~0U, CLOSE_RANGE_CLOEXEC);
   ::signal(SIGPIPE, SIG_IGN);  // a function or client that closed its end is an error to handle, not our end
+  ::signal(SIGXFSZ, SIG_IGN);  // a file that may not grow (ulimit -f) is a full disk
   ::signal(SIGCHLD, SIG_DFL);  // ignored, the kernel would reap before we can ask
   net::block_signals({SIGTERM, SIGINT});
   // As PID 1 of a mode that does not fork, the end of an adopted child has to be heard of.
