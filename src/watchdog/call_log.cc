@@ -17,6 +17,11 @@ std::string call_line(const CallLine& call) {
                      call.bytes ? print_size(*call.bytes) : "-1B", seconds(call.took));
 }
 
+std::string piped_call_line(const CallLine& call) {
+  return fmt::format("{} {} - {} {} - ContentLength: {}", call.method, call.target, call.status, call.reason,
+                     call.bytes ? std::to_string(*call.bytes) : "-1");
+}
+
 std::string seconds_text(Duration took) {
   return fmt::format("{:.6f}", seconds(took));
 }

@@ -21,6 +21,8 @@ struct CallLine {
 
 /// "POST /x - 200 OK - ContentLength: 5B (0.0011s)".
 [[nodiscard]] std::string call_line(const CallLine& call);
+/// "POST /x - 200 OK - ContentLength: 5": afterburn mode; an unknown length is -1.
+[[nodiscard]] std::string piped_call_line(const CallLine& call);
 /// "0.001100": the X-Duration-Seconds header.
 [[nodiscard]] std::string seconds_text(Duration took);
 /// Health probes of Kubernetes are not worth a line.

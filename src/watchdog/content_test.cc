@@ -65,6 +65,11 @@ TEST(CallLog, LinesReadLikeTheReferences) {
       "GET /x?q=1 - 302 Found - ContentLength: -1B (0.0000s)");
   EXPECT_EQ(call_line({.method = "GET", .target = "/", .status = 200, .bytes = 24010}),
             "GET / - 200 - ContentLength: 24.01kB (0.0000s)");
+  EXPECT_EQ(piped_call_line({.method = "GET", .target = "/x", .status = 200, .reason = "OK", .bytes = 102}),
+            "GET /x - 200 OK - ContentLength: 102");
+  EXPECT_EQ(
+      piped_call_line({.method = "PUT", .target = "/", .status = 201, .reason = "C", .bytes = std::nullopt}),
+      "PUT / - 201 C - ContentLength: -1");
   EXPECT_EQ(seconds_text(1500ms), "1.500000");
   EXPECT_TRUE(is_probe("kube-probe/1.30"));
   EXPECT_FALSE(is_probe("curl kube-probe"));

@@ -6,13 +6,14 @@
 
 #include "base/log.h"
 #include "process/orphans.h"
+#include "watchdog/mode_afterburn.h"
 #include "watchdog/mode_http.h"
 
 namespace faas::watchdog {
 namespace {
 
-// After the last call, how long the function of http mode has to end by itself: less than the ten seconds
-// containers are given.
+// After the last call, how long the function of http or afterburn mode has to end by itself: less than the
+// ten seconds containers are given.
 constexpr Duration kFunctionStopLimit = std::chrono::seconds(5);
 constexpr Duration kMetricsTimeout = std::chrono::milliseconds(500);
 constexpr Duration kCloseLimit = std::chrono::seconds(1);
@@ -74,6 +75,12 @@ Result<void> Lifecycle::start_function() {
   }
   if (settings_.mode == Mode::static_files) {
     mode_ = make_static(settings_);
+    return {};
+  }
+  if (settings_.mode == Mode::afterburn) {
+    auto started = make_afterburn(settings_);
+    if (!started) return std::move(started).error().within("Forked function has terminated");
+    mode_ = std::move(*started);
     return {};
   }
   TRY_ASSIGN(forker_, Forker::make(settings_, own_));
@@ -209,6 +216,7 @@ Task<int> Lifecycle::live() {
   co_await drain();
   function.reset();
   if (function_ && !function_status_) co_await function_->stop(kFunctionStopLimit);
+  co_await mode_->stop(kFunctionStopLimit);
   co_return 0;
 }
 

@@ -32,6 +32,8 @@ class FunctionMode {
   virtual Task<> serve(Call call) = 0;
   /// Ends when the function can be called.
   virtual Task<> ready() { co_return; }
+  /// Ends what outlives calls, within `limit`; after the last call.
+  virtual Task<> stop(Duration) { co_return; }
 };
 
 /// When a call that began now has to end.

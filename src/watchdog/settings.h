@@ -10,7 +10,11 @@
 namespace faas::watchdog {
 
 enum class Program { of_watchdog, classic };
-enum class Mode { streaming, serializing, http, static_files, classic };
+enum class Mode { streaming, serializing, http, static_files, afterburn, classic };
+/// Whether one process of the function serves all calls: it is ours from start to end.
+[[nodiscard]] constexpr bool keeps_process(Mode mode) {
+  return mode == Mode::http || mode == Mode::afterburn;
+}
 [[nodiscard]] std::string_view name_of(Mode mode);
 
 struct Settings {

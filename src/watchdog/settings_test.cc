@@ -90,6 +90,8 @@ TEST(Settings, RefusesWhatTheReferenceRefuses) {
   EXPECT_THAT(of({"fprocess=cat", "mode=HTTP"}).error().text, HasSubstr("unknown watchdog mode: \"HTTP\""));
   EXPECT_THAT(of({"fprocess=cat", "mode=inproc"}).error().text, HasSubstr("is not supported"));
   EXPECT_EQ(of({"fprocess=cat", "mode="})->mode, Mode::streaming);
+  EXPECT_EQ(of({"fprocess=cat", "mode=afterburn"})->mode, Mode::afterburn);
+  EXPECT_EQ(name_of(Mode::afterburn), "afterburn");
 }
 
 TEST(Settings, StaticModeNeedsAFolderAndNoProcess) {

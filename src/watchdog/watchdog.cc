@@ -54,7 +54,7 @@ int serve(Program program, Variables variables) {
   ::signal(SIGCHLD, SIG_DFL);  // ignored, the kernel would reap before we can ask
   net::block_signals({SIGTERM, SIGINT});
   // As PID 1 of a mode that does not fork, the end of an adopted child has to be heard of.
-  const bool forks = settings->mode != Mode::http && settings->mode != Mode::static_files;
+  const bool forks = !keeps_process(settings->mode) && settings->mode != Mode::static_files;
   if (!forks && ::getpid() == 1) net::block_signals({SIGCHLD});
 
   net::Core core;
