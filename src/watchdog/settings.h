@@ -28,7 +28,7 @@ struct Settings {
   bool listen_tcp = true;            ///< false: neither of the two
   std::string unix_socket;
   std::int64_t ready_fd = -1;
-  std::string lock_folder;
+  std::string lock_folder;  ///< TMPDIR, where large bodies are spooled as well
   bool suppress_lock = false;
   std::string ready_path;
 
