@@ -1,10 +1,10 @@
 #include "watchdog/mode_afterburn.h"
 
 #include "base/log.h"
+#include "http/sniff.h"
 #include "net/event.h"
 #include "watchdog/call_log.h"
 #include "watchdog/piped_function.h"
-#include "watchdog/sniff.h"
 
 namespace faas::watchdog {
 namespace {
@@ -177,7 +177,7 @@ Task<> Afterburn::reply(const Call& call, const PipedAnswer& answer) {
     typed = typed || http::same_text(name, "Content-Type");
   }
   if (!typed && answer.body.size() > 0) {
-    exchange.field("Content-Type", sniff_content_type(beginning_of(answer.body, kSniffBytes)));
+    exchange.field("Content-Type", http::sniff_content_type(beginning_of(answer.body, kSniffBytes)));
   }
   // Of an answer without its body, as to HEAD, the length is the announced one.
   const bool bodiless = answer.body.size() == 0 && answer.length.value_or(0) > 0;

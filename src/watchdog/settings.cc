@@ -108,8 +108,7 @@ struct ModeName {
 };
 constexpr std::array kModes{ModeName{"streaming", Mode::streaming},
                             ModeName{"serializing", Mode::serializing}, ModeName{"http", Mode::http},
-                            ModeName{"static", Mode::static_files},
-                            ModeName{"afterburn", Mode::afterburn}};
+                            ModeName{"static", Mode::static_files}, ModeName{"afterburn", Mode::afterburn}};
 constexpr std::string_view kModesHelp = "streaming, serializing, http, static or (deprecated) afterburn";
 // Known from OpenFaaS; a way to embed the reference in a program.
 constexpr std::array<std::string_view, 1> kUnsupportedModes{"inproc"};
