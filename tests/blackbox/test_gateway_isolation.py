@@ -37,6 +37,8 @@ def check_shut_in(seen):
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root, or a kernel that gives user namespaces to all")
 def test_a_function_is_shut_in(start):
     gateway = start.gateway()
+    if "without isolation" in gateway.api("GET", "/system/info").text:
+        pytest.skip("this machine lets nobody shut a process in")
     check_shut_in(looks(gateway))
     check_shut_in(looks(gateway, "look-again", readOnlyRootFilesystem=True))
 
