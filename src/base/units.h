@@ -15,7 +15,7 @@ using TimePoint = Clock::time_point;
 
 /// Parses a duration: a plain non-negative integer is seconds ("90"); otherwise a sign and one or more
 /// number-unit groups ("1m30s", ".5s", "-5s"; units ns us µs μs ms s m h). nullopt when it is neither or
-/// does not fit 64-bit nanoseconds. Source: ../docs spec watchdogs 1.1, grammar "dur".
+/// does not fit 64-bit nanoseconds. The grammar is OpenFaaS's.
 [[nodiscard]] std::optional<Duration> parse_duration(std::string_view text);
 
 /// Canonical form: "0s", "500ms", "2µs", "1m30s", "1h30m0s", "-5s". parse_duration reads it back.

@@ -27,13 +27,6 @@ Task<> answer_unauthorized(http::Exchange& exchange) {
   (void)sent;
 }
 
-Task<> answer_not_found(http::Exchange& exchange) {
-  exchange.head(404).field("Content-Type", "text/plain; charset=utf-8");
-  exchange.field("X-Content-Type-Options", "nosniff");
-  auto sent = co_await exchange.send("404 page not found\n");
-  (void)sent;
-}
-
 }  // namespace
 
 Front::Front(net::Core& core, ApiSource& source, const http::BasicLogin* login, InvokeOptions invoke,
@@ -64,7 +57,8 @@ Task<> Front::serve_api(http::Exchange& exchange) {
     co_return;
   }
   if (match.route == nullptr) {
-    co_await answer_not_found(exchange);
+    auto sent = co_await http::answer_not_found(exchange);
+    (void)sent;
     co_return;
   }
   if (!match.method_allowed) {

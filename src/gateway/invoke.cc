@@ -171,9 +171,7 @@ Task<> Invoke::serve_named(http::Exchange& exchange, std::string name) {
 
 Task<> Invoke::serve(http::Exchange& exchange, std::string_view name, std::string_view target) {
   if (!is_name(name)) {
-    exchange.head(404).field("Content-Type", "text/plain; charset=utf-8");
-    exchange.field("X-Content-Type-Options", "nosniff");
-    auto sent = co_await exchange.send("404 page not found\n");
+    auto sent = co_await http::answer_not_found(exchange);
     (void)sent;
     co_return;
   }

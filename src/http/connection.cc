@@ -103,14 +103,13 @@ Task<> Connection::refuse(HeadError error) {
 
 // What is asked of the server as a whole and not of a handler (RFC 9110 sections 7.1 and 9.3.6).
 Task<> Connection::serve_itself(Exchange& exchange) {
-  const bool asks_options = exchange.request().target == "*";
-  if (!asks_options) {
-    exchange.head(404).field("Content-Type", "text/plain; charset=utf-8");
-    exchange.field("X-Content-Type-Options", "nosniff");
-  } else {
+  Result<void> sent;
+  if (exchange.request().target == "*") {
     exchange.head(200);
+    sent = co_await exchange.send({});
+  } else {
+    sent = co_await answer_not_found(exchange);
   }
-  auto sent = co_await exchange.send(asks_options ? std::string_view() : "404 page not found\n");
   (void)sent;
 }
 

@@ -1,7 +1,5 @@
 #include "http/exchange.h"
 
-#include <charconv>
-
 #include "http/connection.h"
 
 namespace faas::http {
@@ -140,12 +138,8 @@ Task<Result<void>> Exchange::write(std::string_view piece) {
   }
   Result<void> wrote;
   if (chunked_ && !piece.empty()) {
-    char size[24];
-    const auto end = std::to_chars(size, size + 20, piece.size(), 16).ptr;
-    end[0] = '\r';
-    end[1] = '\n';
-    const std::string_view size_line(size, static_cast<std::size_t>(end + 2 - size));
-    wrote = co_await connection_.write(head, size_line, piece, "\r\n");
+    const ChunkSize size(piece.size());
+    wrote = co_await connection_.write(head, size.line(), piece, "\r\n");
   } else if (!head.empty() || !piece.empty()) {
     wrote = co_await connection_.write(head, piece, {}, {});
   }
@@ -178,6 +172,13 @@ Task<Result<Exchange::Upgraded>> Exchange::upgrade() {
   auto& channel = connection_.channel_;
   Upgraded upgraded{.channel = channel};
   co_return upgraded;
+}
+
+Task<Result<void>> answer_not_found(Exchange& exchange) {
+  exchange.head(404).field("Content-Type", "text/plain; charset=utf-8");
+  exchange.field("X-Content-Type-Options", "nosniff");
+  auto sent = co_await exchange.send("404 page not found\n");
+  co_return sent;
 }
 
 Task<Result<void>> answer_text(Exchange& exchange, int status, std::string_view line) {

@@ -114,5 +114,7 @@ class Handler {
 
 /// A short answer of ours: status, one line of text/plain (a newline is added), nothing else.
 [[nodiscard]] Task<Result<void>> answer_text(Exchange& exchange, int status, std::string_view line);
+/// There is no such path, in the words of the reference.
+[[nodiscard]] Task<Result<void>> answer_not_found(Exchange& exchange);
 
 }  // namespace faas::http

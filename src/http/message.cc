@@ -213,6 +213,13 @@ std::string_view http_date() {
   return {text, size};
 }
 
+ChunkSize::ChunkSize(std::size_t bytes) {
+  auto* end = std::to_chars(text_, text_ + sizeof text_ - 2, bytes, 16).ptr;
+  *end++ = '\r';
+  *end++ = '\n';
+  size_ = static_cast<std::size_t>(end - text_);
+}
+
 void HeadWriter::request_line(std::string_view method, std::string_view target) {
   out_.append(method).append(" ").append(target).append(" HTTP/1.1\r\n");
 }

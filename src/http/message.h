@@ -100,6 +100,17 @@ struct ResponseHead : Head {
 /// The Date field's value for now ("Mon, 23 Nov 2026 02:38:00 GMT"), cached per second and thread.
 [[nodiscard]] std::string_view http_date();
 
+/// The line before a chunk of that many bytes: "1f4\r\n" (RFC 9112 section 7.1).
+class ChunkSize final {
+ public:
+  explicit ChunkSize(std::size_t bytes);
+  [[nodiscard]] std::string_view line() const { return {text_, size_}; }
+
+ private:
+  char text_[24];
+  std::size_t size_ = 0;
+};
+
 /// Writes a head into a string. Values come from parsed messages or are ours: a control character in one is
 /// replaced by a space, so that no value can end its line.
 class HeadWriter final {

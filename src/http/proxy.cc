@@ -1,7 +1,6 @@
 #include "http/proxy.h"
 
 #include <array>
-#include <charconv>
 
 #include "http/upstream.h"
 
@@ -180,12 +179,8 @@ class Forwarding final {
       auto wrote = co_await stream.write("0\r\n\r\n");
       co_return wrote;
     }
-    char size[24];
-    const auto end = std::to_chars(size, size + 20, piece.size(), 16).ptr;
-    end[0] = '\r';
-    end[1] = '\n';
-    const std::array pieces{std::string_view(size, static_cast<std::size_t>(end + 2 - size)), piece,
-                            std::string_view("\r\n")};
+    const ChunkSize size(piece.size());
+    const std::array pieces{size.line(), piece, std::string_view("\r\n")};
     auto wrote = co_await stream.write(pieces);
     co_return wrote;
   }

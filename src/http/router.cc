@@ -14,7 +14,6 @@ std::string_view next_segment(std::string_view& path) {
 // Whether `path` fits the row; fills name and rest.
 bool fits(std::string_view pattern, std::string_view path, Match& match) {
   while (!pattern.empty()) {
-    const auto before = pattern;
     const auto wanted = next_segment(pattern);
     if (wanted == "{rest...}") {
       match.rest = path;
@@ -28,7 +27,6 @@ bool fits(std::string_view pattern, std::string_view path, Match& match) {
     } else if (wanted != seen && wanted != percent_decode(seen)) {
       return false;
     }
-    if (pattern.empty() && before == pattern) break;
   }
   return path.empty();
 }

@@ -44,8 +44,6 @@ Task<> answer_empty(http::Exchange& exchange, int status) {
 
 Task<> Front::serve(http::Exchange& exchange) {
   const auto& request = exchange.request();
-  if (request.target == "*")
-    return answer_empty(exchange, request.method == http::Method::options ? 200 : 400);
   const auto path = request.path();
   if (path.starts_with("/_/") || path.find('%') != path.npos) {
     const auto decoded = http::percent_decode(path);

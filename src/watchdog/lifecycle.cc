@@ -243,7 +243,7 @@ Task<> Lifecycle::drain() {
 
 Task<> Lifecycle::finish_calls() {
   const auto limit = settings_.write_timeout;
-  const auto deadline = limit > Duration::zero() ? Clock::now() + limit : TimePoint::max();
+  const auto deadline = deadline_after(Clock::now(), limit);
   const bool quiet = co_await net::within(wait_for(server_->quiet()), deadline);
   if (!quiet) log::line("Error in Shutdown: context deadline exceeded");
 }

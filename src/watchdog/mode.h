@@ -38,7 +38,7 @@ class FunctionMode {
 
 /// When a call that began now has to end.
 [[nodiscard]] inline TimePoint deadline_of(const Settings& settings, TimePoint now) {
-  return settings.exec_timeout <= Duration::zero() ? TimePoint::max() : now + settings.exec_timeout;
+  return deadline_after(now, settings.exec_timeout);
 }
 
 class Forker;

@@ -79,7 +79,7 @@ Task<> Http::serve(Call call) {
   const http::ForwardOptions options{
       .target = target,
       .host = call.facts.host.empty() ? std::string_view(url_.authority) : std::string_view(),
-      .deadline = limit <= Duration::zero() ? TimePoint::max() : exchange.began() + limit,
+      .deadline = deadline_after(exchange.began(), limit),
       .buffer_body = settings_.buffer_body};
   AnswerNotes notes(call);
   const auto outcome = co_await http::forward(exchange, pool_, address_, options, notes);
