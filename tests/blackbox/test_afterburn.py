@@ -101,7 +101,8 @@ def test_calls_are_served_strictly_one_after_the_other(start):
     assert [a.status for a in answers] == [200] * 3 and len({a.body for a in answers}) == 1
 
 
-@case(140)
+@case(140,
+      deviation="`exec_timeout` counts, a dead function is started again, and an answer without a length is a 500")
 def test_exec_timeout_is_504_and_the_function_is_started_again(start):
     watchdog = afterburn(start, exec_timeout="500ms")
     before = pid_of(watchdog)
@@ -127,7 +128,8 @@ def test_a_call_waits_for_its_turn_at_most_exec_timeout_and_costs_nobody_the_pro
     assert pid_of(watchdog) == before
 
 
-@case(140)
+@case(140,
+      deviation="`exec_timeout` counts, a dead function is started again, and an answer without a length is a 500")
 @pytest.mark.parametrize("path, text", [
     ("/exit/3", "unexpected EOF: the function ended: exit status 3"),
     ("/cut", "unexpected EOF: the function ended: exit status 0"),
@@ -149,7 +151,8 @@ def test_what_is_no_answer_is_500_at_once_and_the_next_call_is_served(start, pat
     watchdog.wait_for_log(f"GET {path} - 500 Internal Server Error - ContentLength: {len(text)}")
 
 
-@case(140)
+@case(140,
+      deviation="`exec_timeout` counts, a dead function is started again, and an answer without a length is a 500")
 def test_a_function_killed_between_calls_is_replaced_without_a_failure(start):
     watchdog = afterburn(start)
     for _ in range(3):

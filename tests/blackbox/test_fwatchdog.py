@@ -88,7 +88,8 @@ def test_a_process_killed_by_a_signal_is_500_with_its_name(start, script):
     assert (answer.status, answer.body) == (500, b"signal: killed\npartial\n")
 
 
-@case(60, 61)
+@case(60)
+@case(61, deviation="the whole process group is killed and 408 sent at once")
 @pytest.mark.parametrize("text", ["exec sleep 600", "sleep 600; echo never", "sleep 600 & wait", "trap '' TERM; sleep 600"])
 def test_at_exec_timeout_the_whole_group_is_killed_and_408_sent_at_once(start, script, text):
     watchdog = start.classic({"fprocess": script(text), "exec_timeout": "500ms"})

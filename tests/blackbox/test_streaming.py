@@ -23,7 +23,7 @@ def test_the_body_goes_through_the_process(cat):
     cat.wait_for_log("POST / - 200 - ContentLength: 5B (")
 
 
-@case(72)
+@case(72, deviation="500 and the reason: an empty 200 hides the failure")
 def test_a_program_that_cannot_start_is_500(start, script):
     """Ours: the reference answers 200 with nothing."""
     not_executable = script("echo x", name="plain")
@@ -49,7 +49,7 @@ def test_output_before_a_failure_arrives_and_the_failure_is_logged(start, script
     watchdog.wait_for_log("exit status 3")
 
 
-@case(74)
+@case(74, deviation="the whole process group is killed and the answer ends at once")
 @pytest.mark.parametrize("text", ["exec sleep 600", "sleep 600; echo never", "sleep 600 & wait"])
 def test_at_exec_timeout_the_whole_group_is_killed_and_the_answer_ends(start, script, text):
     watchdog = start.of({"fprocess": script("echo early; " + text), "exec_timeout": "500ms"})
@@ -69,7 +69,7 @@ def test_a_silent_function_at_exec_timeout_is_no_success_with_a_body(start):
     assert answer.status in (200, 500, 504) and (answer.status != 200 or answer.body == b"")
 
 
-@case(75, 76)
+@case(75, 76, deviation="each write of the function is sent at once")
 def test_output_arrives_as_it_is_made(start, script):
     """Ours: each write is sent at once. The function waits for the client between two lines."""
     watchdog = start.of(str(script("while read line; do echo got $line; done")))
@@ -85,7 +85,7 @@ def test_output_arrives_as_it_is_made(start, script):
         assert answer.complete and answer.body == b"got one\ngot two\n"
 
 
-@case(75)
+@case(75, deviation="each write of the function is sent at once")
 def test_the_first_output_arrives_while_the_function_goes_on(start, script):
     watchdog = start.of({"fprocess": script("echo first; sleep 600"), "exec_timeout": "0"})
     with watchdog.connect() as connection:
@@ -104,7 +104,7 @@ def test_a_stalled_body_ends_at_read_timeout(start):
         assert connection.closed_by_peer()
 
 
-@case(79)
+@case(79, deviation="answered when the function ends: nobody reads the rest of the body")
 def test_a_function_that_ended_early_is_answered_without_waiting_for_the_upload(start):
     watchdog = start.of({"fprocess": "echo done", "read_timeout": "60s"})
     with watchdog.connect() as connection:
@@ -113,7 +113,7 @@ def test_a_function_that_ended_early_is_answered_without_waiting_for_the_upload(
         connection.body_until(answer, b"done\n")
 
 
-@case(80)
+@case(80, deviation="both directions flow at the same time, so nothing is lost")
 def test_a_slow_upload_on_a_kept_connection_loses_nothing(cat):
     with cat.connect() as connection:
         for _ in range(2):

@@ -72,7 +72,7 @@ def test_a_request_that_outlasts_write_timeout_is_given_up(start, name):
     assert "Active connections: 1" in watchdog.stderr()
 
 
-@case(126)
+@case(126, deviation="it ends as soon as it is idle: no interval is an interval of 0")
 @pytest.mark.parametrize("settings", [{"healthcheck_interval": "0"}, {"healthcheck_interval": "-5s"}])
 @pytest.mark.parametrize("name", ["of", "classic"])
 def test_without_a_grace_period_it_ends_as_soon_as_it_is_idle(start, name, settings):
@@ -82,14 +82,14 @@ def test_without_a_grace_period_it_ends_as_soon_as_it_is_idle(start, name, setti
     assert not watchdog.lock.exists()
 
 
-@case(126)
+@case(126, deviation="it ends as soon as it is idle: no interval is an interval of 0")
 def test_classic_without_a_write_timeout_ends_too(start):
     watchdog = start.classic({"fprocess": "cat", "write_timeout": "0", "healthcheck_interval": None})
     watchdog.process.send_signal(signal.SIGTERM)
     assert watchdog.expect_exit(5) == 0
 
 
-@case(127)
+@case(127, deviation="ended as by SIGTERM: calls are finished and the lock file goes")
 @pytest.mark.parametrize("name", ["of", "classic"])
 def test_ctrl_c_ends_it_gracefully(start, name):
     watchdog = getattr(start, name)("cat")
@@ -107,7 +107,7 @@ def test_idle_connections_do_not_hold_it(start, name):
         assert watchdog.expect_exit(8) == 0
 
 
-@case(128)
+@case(128, deviation="calls are finished before the function is told to end")
 def test_in_http_mode_it_drains_before_it_stops_the_child(start, script):
     """Ours: the reference tells the child first, and loses what runs."""
     def handler(connection, _number):
@@ -132,7 +132,7 @@ def test_in_http_mode_it_drains_before_it_stops_the_child(start, script):
     assert (folder / "told").exists(), "the child was not asked to end"
 
 
-@case(128)
+@case(128, deviation="calls are finished before the function is told to end")
 def test_in_http_mode_a_child_that_ignores_sigterm_is_killed(start, script):
     upstream = start.upstream(lambda connection, _number: None)
     child = script("trap '' TERM; while :; do sleep 0.05; done")

@@ -32,7 +32,7 @@ def test_without_prefix_lines_are_as_they_were(start, script, mode):
     assert re.search(r"\none\ntwo\r?\n\nthree\n", watchdog.stderr().replace("\r\n", "\n"))
 
 
-@case(130)
+@case(130, deviation="the line goes on in the next: a log must never stop a function")
 @pytest.mark.parametrize("mode", ["streaming", "serializing"])
 def test_a_line_longer_than_the_buffer_is_not_lost_and_blocks_nobody(start, script, mode):
     """Ours: the reference stops reading, and the function hangs in its next write."""
@@ -45,7 +45,7 @@ def test_a_line_longer_than_the_buffer_is_not_lost_and_blocks_nobody(start, scri
     watchdog.wait_for_log("stderr: after\n")
 
 
-@case(130)
+@case(130, deviation="the line goes on in the next: a log must never stop a function")
 def test_a_small_log_buffer_loses_nothing_either(start, script):
     watchdog = start.of({"fprocess": script("echo 0123456789012345678901234567890123456789 >&2; echo end >&2"),
                          "log_buffer_size": "16"})

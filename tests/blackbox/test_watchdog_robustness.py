@@ -35,7 +35,7 @@ def leave_by_reset(connection):
     connection.reset()
 
 
-@case(69, 77)
+@case(69, 77, deviation="the function and its children are killed: nobody waits for them any more")
 @pytest.mark.parametrize("leave", [leave_by_close, leave_by_reset])
 def test_when_the_client_leaves_a_silent_function_and_its_children_are_killed(forking, leave):
     mark = processes.new_mark()
@@ -48,7 +48,7 @@ def test_when_the_client_leaves_a_silent_function_and_its_children_are_killed(fo
     assert watchdog.call("GET", "/_/health").status == 200
 
 
-@case(77)
+@case(77, deviation="the function and its children are killed: nobody waits for them any more")
 @pytest.mark.parametrize("leave", [leave_by_close, leave_by_reset])
 def test_when_the_client_leaves_a_silent_stream_the_function_is_killed(start, leave):
     mark = processes.new_mark()

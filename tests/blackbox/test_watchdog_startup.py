@@ -23,7 +23,7 @@ def test_of_watchdog_without_a_command_says_so_and_exits_1(start):
     assert (code, CONFIG in said) == (1, True), said
 
 
-@case(2)
+@case(2, deviation="exit 1 as for every other mistake in the settings; 2 is how a crash ends there")
 def test_classic_without_a_command_says_so_and_exits(start):
     code, said, _ = ends(start, "fwatchdog")
     assert code in (1, 2), said  # 2 is the reference's panic
@@ -54,7 +54,8 @@ def test_classic_serves_with_a_write_timeout_of_0(start):
     assert start.classic({"fprocess": "cat", "write_timeout": "0"}).call("POST", "/", body=b"x").body == b"x"
 
 
-@case(5)
+@case(5,
+      deviation="exit 1 as for every other mistake in the settings, and the line names the modes; 2 is how a crash ends there")
 @pytest.mark.parametrize("mode", ["HTTP", "bogus", "inproc"])
 def test_an_unknown_mode_stops_of_watchdog_at_once(start, mode):
     code, said, _ = ends(start, "of-watchdog", {"fprocess": "cat", "mode": mode})
@@ -100,7 +101,7 @@ def test_a_negative_exec_timeout_is_no_limit(start, script, name):
     assert "hard: -5s" in watchdog.stderr()
 
 
-@case(10)
+@case(10, deviation="exit 1 and no lock file: whoever started it must see that it does not serve")
 @pytest.mark.parametrize("name", ["of-watchdog", "fwatchdog"])
 def test_a_busy_port_stops_the_watchdog_with_1_and_leaves_no_lock(start, name):
     with socket.create_server(("", 0), family=socket.AF_INET6, dualstack_ipv6=True) as taken:
@@ -111,7 +112,7 @@ def test_a_busy_port_stops_the_watchdog_with_1_and_leaves_no_lock(start, name):
     assert not (program.tmp / ".lock").exists()
 
 
-@case(11)
+@case(11, deviation="a warning: calls do not depend on metrics")
 @needs_root
 @pytest.mark.parametrize("name", ["of", "classic"])
 def test_a_busy_metrics_port_is_only_a_warning(start, name):
@@ -194,7 +195,7 @@ def test_run_healthcheck_tells_by_the_lock_file(start, name):
     assert "unable to find lock file." in again.stderr()
 
 
-@case(17)
+@case(17, deviation="exit 0: health is told by the lock file alone")
 def test_run_healthcheck_needs_no_configuration(start):
     watchdog = start.of("cat")
     check = start.program("of-watchdog", ["--run-healthcheck"], {"TMPDIR": str(watchdog.tmp)})
@@ -223,7 +224,7 @@ def test_an_existing_lock_file_is_emptied_and_keeps_its_mode(start, script):
     assert not lock.exists()
 
 
-@case(20)
+@case(20, deviation="healthy without a file: whoever asks for none wants none to be looked for")
 @pytest.mark.parametrize("name", ["of", "classic"])
 def test_with_suppress_lock_there_is_no_file_and_the_watchdog_is_healthy(start, name):
     watchdog = getattr(start, name)({"fprocess": "cat", "suppress_lock": "true"})
