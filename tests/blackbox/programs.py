@@ -114,7 +114,7 @@ class Program:
     def running(self):
         return self.process.poll() is None
 
-    def wait_for_log(self, text, within=10.0, count=1):
+    def wait_for_log(self, text, within=wire.PATIENCE, count=1):
         eventually(lambda: self.stderr().count(text) >= count, within,
                    lambda: f"{text!r} in the log of {self.name}:\n{self.log_tail()}")
 
@@ -134,7 +134,7 @@ class Program:
                 left.append(process)
         return left
 
-    def expect_exit(self, within=15.0):
+    def expect_exit(self, within=wire.PATIENCE):
         """Waits for the program to end by itself; returns its code (negative: the signal)."""
         try:
             code = self.process.wait(within)
@@ -146,7 +146,7 @@ class Program:
         self.check_nothing_left()
         return code
 
-    def check_nothing_left(self, within=20.0):
+    def check_nothing_left(self, within=wire.PATIENCE):
         # A killed process is there until the kernel has taken its namespaces apart: seconds, for many at once.
         self.checked = True
         for report in REPORTS:
@@ -159,7 +159,7 @@ class Program:
                 raise AssertionError(f"{self.name} left processes behind: {left}; its log:\n{self.log_tail()}")
             time.sleep(0.02)
 
-    def stop(self, number=signal.SIGTERM, within=15.0):
+    def stop(self, number=signal.SIGTERM, within=wire.PATIENCE):
         if self.running():
             self.remember_descendants()
             self.process.send_signal(number)
@@ -200,7 +200,7 @@ class Watchdog(Program):
                 return self.call("GET", "/_/health", timeout=5).status == status
             except (OSError, wire.WireError):
                 return False
-        eventually(serves, 15, lambda: f"{self.name} serves; its log:\n{self.log_tail()}")
+        eventually(serves, what=lambda: f"{self.name} serves; its log:\n{self.log_tail()}")
 
     def call(self, *arguments, **options):
         return wire.call(self.port, *arguments, **options)
@@ -250,7 +250,7 @@ class Gateway(Program):
                 return wire.call(self.port, "GET", "/healthz", timeout=5).status == 200
             except (OSError, wire.WireError):
                 return False
-        eventually(serves, 20, lambda: f"the gateway serves; its log:\n{self.log_tail()}")
+        eventually(serves, what=lambda: f"the gateway serves; its log:\n{self.log_tail()}")
 
     @property
     def password(self):
@@ -296,7 +296,7 @@ class Gateway(Program):
         assert answer.status == 200, answer
         return json.loads(answer.body)
 
-    def wait_available(self, service, count=1, within=20.0):
+    def wait_available(self, service, count=1, within=wire.PATIENCE):
         last = {}
 
         def available():

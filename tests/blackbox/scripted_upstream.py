@@ -47,7 +47,7 @@ class Upstream:
         finally:
             connection.close()
 
-    def wait_for_requests(self, count, within=10.0):
+    def wait_for_requests(self, count, within=wire.PATIENCE):
         with self.arrived:
             assert self.arrived.wait_for(lambda: len(self.requests) >= count, within), \
                 f"{len(self.requests)} requests arrived, {count} expected"

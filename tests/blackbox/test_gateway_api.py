@@ -373,7 +373,7 @@ def status_says(gateway, name, words):
         found = gateway.status(name)
         return found.get("availableReplicas", 0) == 0 and any(
             words in c["message"] for c in found["conditions"] if c["status"] == "False")
-    eventually(told, 8, lambda: gateway.status(name))
+    eventually(told, what=lambda: gateway.status(name))
 
 
 def test_a_command_that_does_not_exist_is_told_by_status_and_call(gateway):

@@ -67,9 +67,9 @@ def test_a_storm_of_changes_ends_in_what_was_asked_last(start):
         if name in expected:
             gateway.scale(name, 2)
             assert gateway.call("POST", f"/function/{name}", body=b"x").body == b"x"
-            eventually(lambda n=name: len(gateway.replicas(n)) == 2, 15)
+            eventually(lambda n=name: len(gateway.replicas(n)) == 2)
         else:
-            eventually(lambda n=name: not gateway.replicas(n), 15)
+            eventually(lambda n=name: not gateway.replicas(n))
 
 
 def test_a_gateway_killed_in_a_storm_keeps_what_it_acknowledged(start):

@@ -50,7 +50,7 @@ def test_a_replica_that_dies_in_the_middle_of_its_answer_cuts_it(gateway, victim
         processes.kill(watchdog if victim == "watchdog" else _child_of(watchdog))
         connection.finish(response)
         assert (response.body, response.complete) == (b"part", False)
-    eventually(lambda: gateway.call("GET", f"/function/{name}").status == 200, 15)
+    eventually(lambda: gateway.call("GET", f"/function/{name}").status == 200)
     gateway.remove(name)
 
 
@@ -88,9 +88,7 @@ def test_a_function_slower_than_upstream_timeout_is_504(start):
     gateway.deploy("slowfork", f"{FUNCTIONS}/grandchild.sh {mark}", ready=False)
     gateway.wait_available("slow")
     gateway.wait_available("slowfork")
-    began = time.monotonic()
     own_error(gateway.call("POST", "/function/slow", {"X-Do": "hang"}, b"x"), 504)
-    assert time.monotonic() - began > 0.8
     own_error(gateway.call("POST", "/function/slowfork", body=b"x"), 504)
     eventually(lambda: not [pid for pid in processes.with_argument(mark)
                             if "watchdog" not in "".join(processes.command_line(pid)[:1])], 5, "the function was killed")

@@ -35,7 +35,7 @@ def test_calls_are_counted(start):
         return found if metric(found, "gateway_function_invocation_total", function_name=cat, code="200") == 4 and \
             metric(found, "gateway_function_invocation_total", function_name=probe, code="500") == 1 else None
 
-    found = eventually(counted, 10, gateway.metrics)
+    found = eventually(counted, what=gateway.metrics)
     assert metric(found, "gateway_function_invocation_started", function_name=cat) == 4
     assert metric(found, "gateway_functions_seconds_count", function_name=cat, code="200") == 4
     assert metric(found, "gateway_functions_seconds_sum", function_name=cat, code="200") > 0
@@ -65,6 +65,6 @@ def test_service_count_follows_scale_and_delete(gateway):
     gateway.deploy("counted", "cat")
     name = "counted.openfaas-fn"
     gateway.scale("counted", 2)
-    eventually(lambda: metric(gateway.metrics(), "gateway_service_count", function_name=name) == 2, 10)
+    eventually(lambda: metric(gateway.metrics(), "gateway_service_count", function_name=name) == 2)
     gateway.remove("counted")
-    eventually(lambda: metric(gateway.metrics(), "gateway_service_count", function_name=name) is None, 10)
+    eventually(lambda: metric(gateway.metrics(), "gateway_service_count", function_name=name) is None)

@@ -7,7 +7,6 @@ import time
 import pytest
 
 import processes
-import programs
 from programs import FUNCTIONS, PYTHON
 from wire import eventually
 
@@ -60,7 +59,7 @@ def test_scaling_down_keeps_serving(gateway):
     for thread in threads:
         thread.start()
     gateway.scale("shrink", 1)
-    eventually(lambda: len(probes_of(gateway, "shrink")) == 1, 20)
+    eventually(lambda: len(probes_of(gateway, "shrink")) == 1)
     stop.set()
     for thread in threads:
         thread.join()
@@ -84,7 +83,7 @@ def test_a_function_that_crashes_is_started_again(gateway):
     gateway.deploy_probe("crash")
     before = identity(gateway, "crash")
     gateway.call("GET", "/function/crash", {"X-Do": "exit:1"})
-    after = eventually(lambda: (lambda r: r.status == 200 and json.loads(r.body)["id"])(gateway.call("GET", "/function/crash")), 15)
+    after = eventually(lambda: (lambda r: r.status == 200 and json.loads(r.body)["id"])(gateway.call("GET", "/function/crash")))
     assert after != before
     gateway.wait_available("crash")
     gateway.remove("crash")
@@ -104,7 +103,7 @@ def test_a_killed_replica_is_replaced_and_the_others_serve(gateway, victim):
         now = set(probes_of(gateway, name))
         return len(now) == 2 and pid not in now
 
-    eventually(replaced, 15, lambda: (before, probes_of(gateway, name), gateway.status(name)))
+    eventually(replaced, what=lambda: (before, probes_of(gateway, name), gateway.status(name)))
     gateway.wait_available(name, 2)
     for _ in range(10):
         assert gateway.call("GET", f"/function/{name}").status == 200
@@ -123,7 +122,7 @@ def test_a_crash_loop_slows_down_and_says_why(gateway):
     false = [c for c in status["conditions"] if c["status"] == "False"]
     assert false and "out of luck" in json.dumps(false), status
     gateway.remove("loop")
-    eventually(lambda: not probes_of(gateway, "loop"), 10)
+    eventually(lambda: not probes_of(gateway, "loop"))
 
 
 def update(gateway, name, version, **env):
@@ -151,7 +150,7 @@ def test_an_update_takes_effect_without_a_gap(gateway):
         thread.start()
     update(gateway, "rolling", "2", START_DELAY="1")
     try:
-        eventually(lambda: versions[-20:] == ["2"] * 20, 30, lambda: (versions[-5:], gateway.status("rolling")))
+        eventually(lambda: versions[-20:] == ["2"] * 20, what=lambda: (versions[-5:], gateway.status("rolling")))
     finally:
         stop.set()
         for thread in threads:
@@ -160,7 +159,7 @@ def test_an_update_takes_effect_without_a_gap(gateway):
     assert versions[0] == "1"
     gateway.wait_available("rolling", 2)
     assert gateway.status("rolling")["replicas"] == 2, "an update keeps the number of replicas"
-    eventually(lambda: len(probes_of(gateway, "rolling")) == 2, 15)
+    eventually(lambda: len(probes_of(gateway, "rolling")) == 2)
     gateway.remove("rolling")
 
 
@@ -171,12 +170,12 @@ def test_an_update_that_does_not_start_leaves_the_old_version_serving(gateway):
     def told():
         return "no luck" in json.dumps(gateway.status("kept").get("conditions", []))
 
-    eventually(told, 15, lambda: gateway.status("kept"))
+    eventually(told, what=lambda: gateway.status("kept"))
     for _ in range(10):
         response = gateway.call("GET", "/function/kept")
         assert response.status == 200 and json.loads(response.body)["version"] == "1"
     update(gateway, "kept", "3")
-    eventually(lambda: json.loads(gateway.call("GET", "/function/kept").body)["version"] == "3", 20)
+    eventually(lambda: json.loads(gateway.call("GET", "/function/kept").body)["version"] == "3")
     gateway.remove("kept")
 
 
@@ -185,7 +184,7 @@ def test_an_update_can_take_variables_away(gateway):
     answer = gateway.api("PUT", "/system/functions", {"service": "vars", "image": "host", "envProcess": "env",
                                                       "envVars": {"STAYING": "2"}})
     assert answer.status in (200, 202)
-    text = eventually(lambda: (lambda t: t if "STAYING=2" in t else None)(gateway.call("GET", "/function/vars").text), 15)
+    text = eventually(lambda: (lambda t: t if "STAYING=2" in t else None)(gateway.call("GET", "/function/vars").text))
     assert "GOING=" not in text
     gateway.remove("vars")
 
@@ -199,7 +198,7 @@ def test_a_replica_that_is_not_listening_yet_gets_no_calls(gateway):
         statuses.add(response.status)
         return response.status == 200
 
-    eventually(serves, 20, lambda: gateway.status("late"))
+    eventually(serves, what=lambda: gateway.status("late"))
     assert statuses <= {200, 503}, statuses
     gateway.remove("late")
 
@@ -213,7 +212,7 @@ def test_many_functions_start_and_stop(gateway):
         assert gateway.call("POST", f"/function/{name}", body=b"x").body == b"x"
     for name in names:
         gateway.remove(name)
-    eventually(lambda: not any(map(gateway.replicas, names)), 15, lambda: list(map(gateway.replicas, names)))
+    eventually(lambda: not any(map(gateway.replicas, names)), what=lambda: list(map(gateway.replicas, names)))
 
 
 def test_nothing_grows_with_deployments(gateway):
@@ -221,12 +220,12 @@ def test_nothing_grows_with_deployments(gateway):
         gateway.deploy("cycle", "cat")
         assert gateway.call("POST", "/function/cycle", body=b"x").body == b"x"
         gateway.remove("cycle")
-        eventually(lambda: not gateway.replicas("cycle"), 15)
+        eventually(lambda: not gateway.replicas("cycle"))
 
     cycle()
     before = len(processes.open_files(gateway.pid))
     for _ in range(15):
         cycle()
-    eventually(lambda: len(processes.open_files(gateway.pid)) <= before + 5, 10,
-               lambda: f"{before} descriptors before, now {processes.open_files(gateway.pid)}")
+    eventually(lambda: len(processes.open_files(gateway.pid)) <= before + 5,
+               what=lambda: f"{before} descriptors before, now {processes.open_files(gateway.pid)}")
     assert not [p for p in processes.descendants(gateway.pid) if p.state == "Z"]

@@ -148,7 +148,7 @@ def test_nothing_is_left_after_it_was_asked_to_end(start, number):
     assert os.listdir(gateway.tmp) == []
     assert {p.name for p in gateway.folder.iterdir()} - {"data", "tmp"} <= {
         gateway.stderr_path.name, gateway.stdout_path.name}
-    eventually(lambda: not machine.traces() - before, 15, lambda: machine.traces() - before)
+    eventually(lambda: not machine.traces() - before, what=lambda: machine.traces() - before)
 
 
 def test_nothing_is_left_after_it_was_killed(start):
@@ -158,7 +158,7 @@ def test_nothing_is_left_after_it_was_killed(start):
     gateway.process.kill()
     assert gateway.expect_exit() == -signal.SIGKILL
     call.close()
-    eventually(lambda: not machine.traces() - before, 15, lambda: machine.traces() - before)
+    eventually(lambda: not machine.traces() - before, what=lambda: machine.traces() - before)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])

@@ -121,7 +121,7 @@ def test_a_client_that_leaves_ends_the_function_through_both_hops(gateway, leave
     eventually(lambda: any("sleep" in processes.command_line(pid)[:1] for pid in processes.with_argument(mark)),
                what="the function's child runs")
     getattr(connection, leave)()
-    eventually(lambda: not forked(mark), 5, lambda: [processes.command_line(pid) for pid in forked(mark)])
+    eventually(lambda: not forked(mark), what=lambda: [processes.command_line(pid) for pid in forked(mark)])
     assert gateway.status(name)["availableReplicas"] == 1
     gateway.remove(name)
 
@@ -135,7 +135,7 @@ def test_a_client_that_leaves_a_silent_stream_ends_the_function(gateway, leave):
     connection.send(request_bytes("GET", f"/function/{name}"))
     connection.body_until(connection.response_head(), b"first words\n")
     getattr(connection, leave)()
-    eventually(lambda: not forked(mark), 5, lambda: [processes.command_line(pid) for pid in forked(mark)])
+    eventually(lambda: not forked(mark), what=lambda: [processes.command_line(pid) for pid in forked(mark)])
     gateway.remove(name)
 
 

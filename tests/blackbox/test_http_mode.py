@@ -231,9 +231,7 @@ def test_an_upstream_slower_than_exec_timeout_is_504(proxied):
 
     watchdog, _ = proxied(handler, exec_timeout="1s")
     try:
-        began = time.monotonic()
         reply = watchdog.call("GET", "/")
-        assert time.monotonic() - began > 0.8
         assert reply.status == 504 and reply.header("X-Duration-Seconds")
         assert reply.header("X-OpenFaaS-Internal") == "of-watchdog"
         watchdog.wait_for_log("exec_timeout")
@@ -285,9 +283,7 @@ def test_another_limit_of_a_caller_is_ignored(proxied, value):
 
     watchdog, _ = proxied(handler, exec_timeout="1s")
     try:
-        began = time.monotonic()
         assert watchdog.call("GET", "/", {"X-Timeout": value}).status == 504
-        assert time.monotonic() - began > 0.8
     finally:
         done.set()
 
@@ -439,4 +435,4 @@ def test_a_real_function_over_http(start):
     port = programs.free_port()
     watchdog = start.of({"fprocess": f"{programs.PYTHON} -u {programs.FUNCTIONS}/probe.py", "mode": "http",
                          "upstream_url": f"http://127.0.0.1:{port}", "PROBE_PORT": port})
-    eventually(lambda: watchdog.call("GET", "/").status == 200, 15, watchdog.log_tail)
+    eventually(lambda: watchdog.call("GET", "/").status == 200, what=watchdog.log_tail)

@@ -118,7 +118,7 @@ def test_as_the_first_process_it_reaps_what_is_left_to_it(start, folder):
 
     def below():
         return {p.pid: processes.command_line(p.pid) for p in processes.descendants(watchdog.pid)}
-    eventually(lambda: len(below()) == 1, 10, below)
+    eventually(lambda: len(below()) == 1, what=below)
     (first,) = below()
     os.kill(first, signal.SIGTERM)
     assert watchdog.expect_exit() == 0

@@ -1,6 +1,5 @@
 # of-watchdog, mode streaming: one process a request, both directions flow while it runs.
 import threading
-import time
 
 import pytest
 
@@ -54,10 +53,8 @@ def test_output_before_a_failure_arrives_and_the_failure_is_logged(start, script
 def test_at_exec_timeout_the_whole_group_is_killed_and_the_answer_ends(start, script, text):
     watchdog = start.of({"fprocess": script("echo early; " + text), "exec_timeout": "500ms"})
     with watchdog.connect() as connection:
-        began = time.monotonic()
         connection.send(request_bytes("GET", "/"))
         answer = connection.response()
-        assert 0.4 < time.monotonic() - began < 10
         assert (answer.status, answer.body) == (200, b"early\n")
     watchdog.wait_for_log("signal: killed")
 

@@ -97,7 +97,7 @@ def test_metrics_count_what_was_answered(start):
         assert answer.status == 200 and answer.header("Content-Type").startswith("text/plain; version=0.0.4")
         return parse_metrics(answer.text)
 
-    eventually(serves, 15, watchdog.log_tail)
+    eventually(serves, what=watchdog.log_tail)
     fresh = scrape()
     assert metric(fresh, "http_requests_in_flight") == 0
     assert not any(name == "http_requests_total" for name, _ in fresh)

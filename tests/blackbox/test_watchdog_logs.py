@@ -67,7 +67,7 @@ def test_much_output_of_a_child_in_http_mode_is_logged_whole(start, script):
     child = script("i=0; while [ $i -lt 2000 ]; do echo line $i; echo error $i >&2; i=$((i+1)); done; exec sleep 86400")
     watchdog = start.of({"fprocess": child, "mode": "http", "upstream_url": upstream.url})
     watchdog.wait_for_log("stderr: error 1999\n", 20)
-    eventually(lambda: "stdout: line 1999\n" in watchdog.stdout(), 20)
+    eventually(lambda: "stdout: line 1999\n" in watchdog.stdout())
     assert re.findall(r"line (\d+)\n", watchdog.stdout()) == [str(n) for n in range(2000)]
     assert re.findall(r"error (\d+)\n", watchdog.stderr()) == [str(n) for n in range(2000)]
 

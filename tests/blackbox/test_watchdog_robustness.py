@@ -44,7 +44,7 @@ def test_when_the_client_leaves_a_silent_function_and_its_children_are_killed(fo
     connection.send(request_bytes("GET", "/"))
     eventually(lambda: len(processes.with_argument(mark)) == 2, what="the function and its child run")
     leave(connection)
-    eventually(lambda: not processes.with_argument(mark), 5, lambda: processes.with_argument(mark))
+    eventually(lambda: not processes.with_argument(mark), what=lambda: processes.with_argument(mark))
     assert watchdog.call("GET", "/_/health").status == 200
 
 
@@ -58,7 +58,7 @@ def test_when_the_client_leaves_a_silent_stream_the_function_is_killed(start, le
     connection.body_until(connection.response_head(), b"first words\n")
     assert processes.with_argument(mark)
     leave(connection)
-    eventually(lambda: not processes.with_argument(mark), 5, lambda: processes.with_argument(mark))
+    eventually(lambda: not processes.with_argument(mark), what=lambda: processes.with_argument(mark))
 
 
 @case(69)
@@ -93,10 +93,10 @@ def test_five_hundred_calls_leave_no_zombie_and_no_descriptor(forking):
         before = len(processes.open_files(watchdog.pid))
         for _ in range(500):
             assert connection.ask("POST", "/", body=b"x").status == 200
-    eventually(lambda: not processes.descendants(watchdog.pid), 5,
-               lambda: f"children left: {processes.descendants(watchdog.pid)}")
-    eventually(lambda: len(processes.open_files(watchdog.pid)) <= before + 2, 5,
-               lambda: f"{before} descriptors before, now {processes.open_files(watchdog.pid)}")
+    eventually(lambda: not processes.descendants(watchdog.pid),
+               what=lambda: f"children left: {processes.descendants(watchdog.pid)}")
+    eventually(lambda: len(processes.open_files(watchdog.pid)) <= before + 2,
+               what=lambda: f"{before} descriptors before, now {processes.open_files(watchdog.pid)}")
 
 
 def test_failed_starts_leak_nothing(forking):
@@ -105,8 +105,8 @@ def test_failed_starts_leak_nothing(forking):
     before = len(processes.open_files(watchdog.pid))
     for _ in range(100):
         assert watchdog.call("POST", "/", body=b"x").status == 500
-    eventually(lambda: len(processes.open_files(watchdog.pid)) <= before + 2, 5,
-               lambda: f"{before} descriptors before, now {processes.open_files(watchdog.pid)}")
+    eventually(lambda: len(processes.open_files(watchdog.pid)) <= before + 2,
+               what=lambda: f"{before} descriptors before, now {processes.open_files(watchdog.pid)}")
 
 
 def big_echo(port, size, headers=None):
@@ -151,7 +151,7 @@ def test_64_mebibytes_flow_through_http_mode_in_little_memory(start):
     port = programs.free_port()
     watchdog = start.of({"fprocess": f"{programs.PYTHON} -u {programs.FUNCTIONS}/probe.py", "mode": "http",
                          "upstream_url": f"http://127.0.0.1:{port}", "PROBE_PORT": port})
-    eventually(lambda: watchdog.call("GET", "/").status == 200, 15, watchdog.log_tail)
+    eventually(lambda: watchdog.call("GET", "/").status == 200, what=watchdog.log_tail)
     sent, got = big_echo(watchdog.port, 64 * MEBIBYTE, {"X-Do": "duplex"})
     assert sent == got
     bounded(watchdog)
@@ -163,7 +163,7 @@ def test_a_reader_that_does_not_read_holds_the_function_back(start, script):
     with Connection(watchdog.port, rcvbuf=65536) as connection:
         connection.send(request_bytes("GET", "/"))
         reply = connection.response_head()
-        eventually(lambda: _stands_still(watchdog.pid), 20, "the function waits for the reader", pause=0)
+        eventually(lambda: _stands_still(watchdog.pid), what="the function waits for the reader", pause=0)
         bounded(watchdog)
         size = sum(len(piece) for piece in connection.pieces(reply))
     assert reply.complete and size == 100_000_004
@@ -237,5 +237,5 @@ def test_many_requests_on_many_connections_in_http_mode(start):
     before = len(processes.open_files(watchdog.pid))
     with concurrent.futures.ThreadPoolExecutor(100) as pool:
         assert all(pool.map(one, range(200)))
-    eventually(lambda: len(processes.open_files(watchdog.pid)) <= before + 10, 5,
-               lambda: f"{before} descriptors before, now {len(processes.open_files(watchdog.pid))}")
+    eventually(lambda: len(processes.open_files(watchdog.pid)) <= before + 10,
+               what=lambda: f"{before} descriptors before, now {len(processes.open_files(watchdog.pid))}")

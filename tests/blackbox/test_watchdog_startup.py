@@ -121,10 +121,10 @@ def test_a_busy_metrics_port_is_only_a_warning(start, name):
     def serves_beside():
         second = start.program(watchdog.name, [], {"fprocess": "cat", "port": 9000, "healthcheck_interval": "0"}, wrapper=[
             "nsenter", f"--net=/proc/{watchdog.pid}/ns/net"])
-        eventually(lambda: _healthy(second, 9000, watchdog), 15, second.log_tail)
+        eventually(lambda: _healthy(second, 9000, watchdog), what=second.log_tail)
         return second
 
-    eventually(lambda: _healthy(watchdog, watchdog.port, watchdog), 15, watchdog.log_tail)
+    eventually(lambda: _healthy(watchdog, watchdog.port, watchdog), what=watchdog.log_tail)
     second = serves_beside()
     answer = processes.in_network_of(watchdog.pid, lambda: call(9000, "POST", "/", body=b"x"))
     assert answer.body == b"x"
