@@ -123,7 +123,8 @@ Task<> MetricsFront::serve(http::Exchange& exchange) {
     co_await http::answer_text(exchange, 404, "404 page not found");
     co_return;
   }
-  const auto text = metrics_.text();
+  auto text = metrics_.text();
+  Metrics::add_scrapes(text, scrapes_++);
   exchange.head(200).field("Content-Type", "text/plain; version=0.0.4; charset=utf-8");
   (void)co_await exchange.send(text);
 }

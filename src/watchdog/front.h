@@ -40,7 +40,7 @@ class Front final : public http::Handler {
   Metrics metrics_;
 };
 
-/// Serves /metrics.
+/// Serves /metrics, with any method.
 class MetricsFront final : public http::Handler {
  public:
   explicit MetricsFront(const Metrics& metrics) : metrics_(metrics) {}
@@ -49,5 +49,6 @@ class MetricsFront final : public http::Handler {
  private:
   const Metrics& metrics_;
 };
+  std::uint64_t scrapes_ = 0;
 
 }  // namespace faas::watchdog

@@ -54,6 +54,10 @@ void add_process(std::string& text) {
   text += fmt::format("process_virtual_memory_bytes {}\n", pages * page_bytes);
   add_head(text, "process_open_fds", "gauge", "Number of open file descriptors.");
   text += fmt::format("process_open_fds {}\n", open_descriptors());
+  rlimit limit{};
+  ::getrlimit(RLIMIT_NOFILE, &limit);
+  add_head(text, "process_max_fds", "gauge", "Maximum number of open file descriptors.");
+  text += fmt::format("process_max_fds {}\n", limit.rlim_cur);
 }
 
 }  // namespace
@@ -82,6 +86,16 @@ void Metrics::end(std::string_view method, int status, Duration duration) {
   series.seconds += took;
   const auto bucket = std::lower_bound(kBuckets.begin(), kBuckets.end(), took);
   if (bucket != kBuckets.end()) ++series.buckets[static_cast<std::size_t>(bucket - kBuckets.begin())];
+}
+
+void Metrics::add_scrapes(std::string& text, std::uint64_t answered) {
+  add_head(text, "promhttp_metric_handler_requests_in_flight", "gauge",
+           "Current number of scrapes being served.");
+  text += "promhttp_metric_handler_requests_in_flight 1\n";
+  constexpr std::string_view total = "promhttp_metric_handler_requests_total";
+  add_head(text, total, "counter", "Total number of scrapes by HTTP status code.");
+  text +=
+      fmt::format("{0}{{code=\"200\"}} {1}\n{0}{{code=\"500\"}} 0\n{0}{{code=\"503\"}} 0\n", total, answered);
 }
 
 std::string Metrics::text() const {

@@ -21,6 +21,8 @@ class Metrics final {
 
   /// The text of /metrics, with what the kernel says about this process.
   [[nodiscard]] std::string text() const;
+  /// What a scrape is told about scraping: how many were answered before this one.
+  static void add_scrapes(std::string& text, std::uint64_t answered);
 
  private:
   static constexpr std::array<double, 11> kBuckets{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10};
