@@ -27,7 +27,7 @@ using Target =
     std::variant<std::string Settings::*, Duration Settings::*, std::int64_t Settings::*, bool Settings::*>;
 
 struct Row {
-  std::string_view names;  ///< the first that exists wins; of truths, any
+  std::string_view names;  ///< the first that exists wins; of truths, any that is true
   Grammar grammar;
   Target target;
   std::string_view fallback;
@@ -81,7 +81,7 @@ constexpr std::array kOfWatchdog{
     Row{"log_buffer_size", Grammar::integer_strict, &Settings::log_buffer_size, "65536",
         "longest log line; a longer one goes on in the next"},
     Row{"ready_path", Grammar::text, &Settings::ready_path, "", "ask the function at this path for /_/ready"},
-    Row{"log_callid log_call_id", Grammar::truth, &Settings::log_call_id, "false",
+    Row{"log_callid log_call_id", Grammar::truth_any, &Settings::log_call_id, "false",
         "add X-Call-Id to the log, mode http"},
 };
 
@@ -132,9 +132,7 @@ std::optional<std::string_view> value_of(const Row& row, Variables variables) {
   std::optional<std::string_view> value;
   each_name(row.names, [&](std::string_view name) {
     const char* found = find_variable(variables, name);
-    if (found == nullptr) return;
-    const bool wins = row.grammar == Grammar::truth && std::string_view(found) != "false";
-    if (!value || wins) value = found;
+    if (found != nullptr && !value) value = found;
   });
   return value;
 }
@@ -149,6 +147,19 @@ bool read_truth(Grammar grammar, std::string_view text, bool fallback) {
     if (text == word) return false;
   }
   return fallback;
+}
+
+bool truth_of(const Row& row, Variables variables) {
+  const bool fallback = row.fallback == "true";
+  bool given = false;
+  bool any = false;
+  each_name(row.names, [&](std::string_view name) {
+    const char* found = find_variable(variables, name);
+    if (found == nullptr) return;
+    given = true;
+    any = any || read_truth(row.grammar, found, fallback);
+  });
+  return given ? any : fallback;
 }
 
 Result<std::int64_t> read_integer(const Row& row, std::string_view text, std::int64_t fallback) {
@@ -168,8 +179,8 @@ Result<std::int64_t> read_integer(const Row& row, std::string_view text, std::in
   }
 }
 
-Result<void> apply(const Row& row, std::optional<std::string_view> given, Settings& settings) {
-  const auto text = given.value_or(row.fallback);
+Result<void> apply(const Row& row, Variables variables, Settings& settings) {
+  const auto text = value_of(row, variables).value_or(row.fallback);
   if (const auto* target = std::get_if<std::string Settings::*>(&row.target)) {
     settings.*(*target) = text;
   } else if (const auto* duration = std::get_if<Duration Settings::*>(&row.target)) {
@@ -180,7 +191,7 @@ Result<void> apply(const Row& row, std::optional<std::string_view> given, Settin
   } else if (const auto* number = std::get_if<std::int64_t Settings::*>(&row.target)) {
     TRY_ASSIGN(settings.*(*number), read_integer(row, text, parse_integer(row.fallback).value_or(0)));
   } else {
-    settings.*std::get<bool Settings::*>(row.target) = read_truth(row.grammar, text, row.fallback == "true");
+    settings.*std::get<bool Settings::*>(row.target) = truth_of(row, variables);
   }
   return {};
 }
@@ -261,10 +272,10 @@ Result<Settings> read_settings(Program program, Variables variables) {
   Settings settings;
   settings.program = program;
   for (const auto& row : rows_of(program)) {
-    TRY(apply(row, value_of(row, variables), settings));
+    TRY(apply(row, variables, settings));
   }
   for (const auto& row : kShared) {
-    TRY(apply(row, value_of(row, variables), settings));
+    TRY(apply(row, variables, settings));
   }
   settings.lock_folder = lock_folder(variables);
   const char* named = find_variable(variables, "mode");

@@ -76,7 +76,15 @@ TEST(Settings, TruthsHaveThreeGrammars) {
   EXPECT_FALSE(classic({"fprocess=cat", "cgi_headers=1"})->cgi_headers);
   EXPECT_FALSE(of({"fprocess=cat", "prefix_logs=F"})->prefix_logs);
   EXPECT_TRUE(of({"fprocess=cat", "prefix_logs=no"})->prefix_logs);
+}
+
+TEST(Settings, OfTwoSpellingsOfATruthEitherWillDo) {
   EXPECT_TRUE(of({"fprocess=cat", "http_buffer_req_body=false", "buffer_http=true"})->buffer_body);
+  EXPECT_TRUE(of({"fprocess=cat", "http_buffer_req_body=1", "buffer_http=no"})->buffer_body);
+  EXPECT_FALSE(of({"fprocess=cat", "http_buffer_req_body=no", "buffer_http=yes"})->buffer_body);
+  EXPECT_TRUE(of({"fprocess=cat", "log_callid=T"})->log_call_id);
+  EXPECT_TRUE(of({"fprocess=cat", "log_call_id=true"})->log_call_id);
+  EXPECT_FALSE(of({"fprocess=cat", "log_callid=yes"})->log_call_id);
 }
 
 TEST(Settings, RefusesWhatTheReferenceRefuses) {
