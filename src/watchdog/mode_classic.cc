@@ -1,6 +1,11 @@
 // The classic watchdog: one process a call, its whole output is the answer.
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
+#include <memory>
+#include <span>
+#include <vector>
 
 #include "base/log.h"
 #include "http/sniff.h"
@@ -14,9 +19,11 @@ namespace {
 
 // All that content types are told by.
 constexpr std::size_t kSniffBytes = 512;
+// Of a failed function's output in the log; all of it is in the answer.
+constexpr std::size_t kLoggedOutputBytes = 32 * 1024;
 constexpr std::array<std::string_view, 5> kMethods{"GET", "POST", "PUT", "PATCH", "DELETE"};
 
-// A text of ours, and the function's output after it.
+// A text of ours, which ends in a newline, and the function's output after it.
 struct Answer {
   int status = 200;
   std::string text;
@@ -39,7 +46,8 @@ class Classic final : public FunctionMode {
     return {.status = status, .text = std::move(text), .output = spool(), .ran = ran};
   }
   [[nodiscard]] std::string_view content_type(const Call& call, const Answer& answer) const;
-  void log_end(const Call& call, const Answer& answer, Duration took) const;
+  void log_begin(const Call& call) const;
+  void log_end(const Answer& answer, Duration took) const;
 
   Forker& forker_;
   const Settings& settings_;
@@ -111,6 +119,30 @@ Task<Answer> Classic::run_with(const Call& call, std::string_view input, int inp
   co_return answer;
 }
 
+// One line a name, as the reference prints them: [in] X-M=[1 2]
+void print_headers(std::string_view direction, std::span<const http::Field> fields) {
+  for (auto field = fields.begin(); field != fields.end(); ++field) {
+    const auto same = [field](const http::Field& other) { return http::same_text(other.name, field->name); };
+    if (field->id == http::FieldId::host || std::any_of(fields.begin(), field, same)) continue;
+    std::string values(field->value);
+    for (auto other = field + 1; other != fields.end(); ++other) {
+      if (same(*other)) values.append(" ").append(other->value);
+    }
+    log::raw(1, fmt::format("[{}] {}=[{}]\n", direction, canonical_name(field->name), values));
+  }
+}
+
+void print_all(const Spool& output) {
+  const auto room = std::make_unique_for_overwrite<char[]>(Spool::kPieceBytes);
+  for (std::uint64_t offset = 0;;) {
+    const auto n = output.read(offset, {room.get(), Spool::kPieceBytes});
+    if (!n || *n == 0) return;
+    log::raw(1, {room.get(), *n});
+    log::flush();
+    offset += *n;
+  }
+}
+
 std::string_view Classic::content_type(const Call& call, const Answer& answer) const {
   if (answer.status == 200) {
     if (answer.size() == 0) return {};
@@ -128,24 +160,36 @@ Task<> Classic::serve(Call call) {
     (void)co_await exchange.send({});
     co_return;
   }
-  log::line("Forking fprocess.");
+  log_begin(call);
   const auto answer = co_await run(call);
   const auto took = call.took();
   exchange.head(answer.status);
+  std::vector<http::Field> fields;
+  const auto seconds = seconds_text(took);
   const auto type = content_type(call, answer);
-  if (!type.empty()) exchange.field("Content-Type", type);
-  if (answer.ran) exchange.field("X-Duration-Seconds", seconds_text(took));
+  if (!type.empty()) fields.push_back({.name = "Content-Type", .value = type});
+  if (answer.ran) fields.push_back({.name = "X-Duration-Seconds", .value = seconds});
+  for (const auto& field : fields) exchange.field(field.name, field.value);
+  if (settings_.debug_headers) print_headers("out", fields);
   (void)co_await send_spooled(exchange, answer.text, answer.output);
-  log_end(call, answer, took);
+  log_end(answer, took);
 }
 
-void Classic::log_end(const Call& call, const Answer& answer, Duration took) const {
+void Classic::log_begin(const Call& call) const {
+  log::line("Forking fprocess.");
+  if (settings_.debug_headers) print_headers("in", call.facts.fields);
+  if (!settings_.write_debug) return;
+  if (!call.facts.query.empty()) log::print("Query  {}", call.facts.query);
+  if (!call.facts.path.empty()) log::print("Path  {}", call.facts.path);
+}
+
+void Classic::log_end(const Answer& answer, Duration took) const {
+  if (settings_.write_debug && answer.status != 200) {
+    log::print("Success=false, Error={}", std::string_view(answer.text).substr(0, answer.text.size() - 1));
+    if (answer.ran) log::print("Out={}", beginning_of(answer.output, kLoggedOutputBytes));
+  }
   if (settings_.write_debug) {
-    if (!call.facts.query.empty()) log::print("Query  {}", call.facts.query);
-    if (!call.facts.path.empty()) log::print("Path  {}", call.facts.path);
-    const auto written = answer.text + beginning_of(answer.output, Spool::kMemoryBytesMax);
-    if (answer.status != 200) log::print("Success=false, Error={}", written);
-    log::raw(1, written);
+    if (answer.status == 200) print_all(answer.output);
     log::print("Duration: {}s", seconds_text(took));
   } else if (answer.status == 200) {
     log::print("Wrote {} Bytes - Duration: {}s", answer.size(), seconds_text(took));

@@ -99,7 +99,10 @@ constexpr std::array kClassic{
         "pass headers and body as one JSON text"},
     Row{"combine_output", Grammar::truth_word, &Settings::combine_output, "true",
         "standard error is part of the answer"},
-    Row{"write_debug", Grammar::truth_word, &Settings::write_debug, "false", "log what the function writes"},
+    Row{"write_debug", Grammar::truth_word, &Settings::write_debug, "false",
+        "copy the function's output to standard output, and log more of each call"},
+    Row{"debug_headers", Grammar::truth_word, &Settings::debug_headers, "false",
+        "print the headers of requests and answers to standard output"},
 };
 
 struct ModeName {

@@ -56,6 +56,7 @@ struct Settings {
   bool marshal_request = false;
   bool combine_output = true;
   bool write_debug = false;
+  bool debug_headers = false;
 };
 
 /// The environment as the kernel hands it over: null-terminated "NAME=value".
