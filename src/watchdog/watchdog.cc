@@ -52,7 +52,8 @@ int serve(Program program, Variables variables) {
   ::signal(SIGPIPE, SIG_IGN);  // a function or client that closed its end is an error to handle, not our end
   ::signal(SIGXFSZ, SIG_IGN);  // a file that may not grow (ulimit -f) is a full disk
   ::signal(SIGCHLD, SIG_DFL);  // ignored, the kernel would reap before we can ask
-  net::block_signals({SIGTERM, SIGINT});
+  // The last two mean nothing here and would end us, as a tool that sends them to everybody does not intend.
+  net::block_signals({SIGTERM, SIGINT, SIGUSR1, SIGUSR2});
   // As PID 1 of a mode that does not fork, the end of an adopted child has to be heard of.
   const bool forks = !keeps_process(settings->mode) && settings->mode != Mode::static_files;
   if (!forks && ::getpid() == 1) net::block_signals({SIGCHLD});
