@@ -1,6 +1,7 @@
 #include "watchdog/front.h"
 
 #include "base/log.h"
+#include "net/core.h"
 #include "watchdog/call_log.h"
 
 namespace faas::watchdog {
@@ -33,6 +34,36 @@ class Measured final {
   Metrics& metrics_;
   const http::Exchange& exchange_;
   bool ended_ = false;
+};
+
+// Runs a call until it ends or has not begun its answer when write_timeout is over; then it is destroyed.
+// Use: co_await BegunInTime(task, exchange, deadline) -> whether it ended.
+class BegunInTime final : net::Timer {
+ public:
+  BegunInTime(Task<> call, const http::Exchange& exchange, TimePoint deadline)
+      : net::Timer(net::Core::current()), call_(std::move(call)), exchange_(exchange), deadline_(deadline) {}
+  bool await_ready() const noexcept { return false; }
+  std::coroutine_handle<> await_suspend(std::coroutine_handle<> handle) {
+    handle_ = handle;
+    start(deadline_);
+    return call_.launch(handle);
+  }
+  bool await_resume() {
+    stop();
+    const bool ended = call_.done();
+    call_.reset();
+    return ended;
+  }
+
+ private:
+  // An answer that flows goes on: each of its writes has its own limit.
+  void fire() override {
+    if (!exchange_.head_sent()) handle_.resume();
+  }
+  Task<> call_;
+  const http::Exchange& exchange_;
+  TimePoint deadline_;
+  std::coroutine_handle<> handle_;
 };
 
 Task<> answer_empty(http::Exchange& exchange, int status) {
@@ -81,7 +112,7 @@ Task<> Front::answer_ready(http::Exchange& exchange) {
                   .target = settings_.ready_path,
                   .logged = !is_probe(request.value(http::FieldId::user_agent)),
                   .has_body = false};
-  co_await mode_.serve(call);
+  co_await (answers_may_be_late(settings_) ? serve_in_time(call) : mode_.serve(call));
 }
 
 Task<> Front::answer_full(http::Exchange& exchange) {
@@ -89,6 +120,18 @@ Task<> Front::answer_full(http::Exchange& exchange) {
       fmt::format("Concurrent request limit exceeded. Max concurrent requests: {}\n", limiter_.most());
   exchange.head(429).field("Content-Type", "text/plain").field("X-OpenFaaS-Internal", "faas-middleware");
   (void)co_await exchange.send(text);
+}
+
+// The reference closes the connection without a word when the function has ended.
+Task<> Front::serve_in_time(const Call& call) {
+  auto& exchange = call.exchange;
+  const auto limit = settings_.write_timeout;
+  BegunInTime in_time(mode_.serve(call), exchange, deadline_after(exchange.began(), limit));
+  const bool ended = co_await in_time;
+  if (ended) co_return;
+  const auto text = fmt::format("write_timeout: no answer for {}", print_duration(limit));
+  log::print("{} {} - 504 - {}", call.facts.method, call.target, text);
+  (void)co_await http::answer_text(exchange, 504, text);
 }
 
 Task<> Front::serve_call(http::Exchange& exchange, std::string_view path) {
@@ -114,7 +157,7 @@ Task<> Front::serve_call(http::Exchange& exchange, std::string_view path) {
                             .body = request.body},
                   .target = request.target,
                   .logged = !is_probe(request.value(http::FieldId::user_agent))};
-  co_await mode_.serve(call);
+  co_await (answers_may_be_late(settings_) ? serve_in_time(call) : mode_.serve(call));
   measured.ended();
 }
 

@@ -31,6 +31,7 @@ class Front final : public http::Handler {
   Task<> answer_health(http::Exchange& exchange);
   Task<> answer_ready(http::Exchange& exchange);
   Task<> serve_call(http::Exchange& exchange, std::string_view path);
+  Task<> serve_in_time(const Call& call);
   Task<> answer_full(http::Exchange& exchange);
 
   const Settings& settings_;
@@ -48,7 +49,7 @@ class MetricsFront final : public http::Handler {
 
  private:
   const Metrics& metrics_;
-};
   std::uint64_t scrapes_ = 0;
+};
 
 }  // namespace faas::watchdog

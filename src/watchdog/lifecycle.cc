@@ -104,6 +104,7 @@ void Lifecycle::open_doors() {
     log::print("Watchdog mode: {}\tfprocess: {}", name_of(settings_.mode), quoted(settings_.process));
   }
   log::line(timeouts_line(settings_));
+  if (const auto warning = timeouts_warning(settings_); !warning.empty()) log::line(warning);
   if (settings_.listen_tcp) log::print("Listening on port: {}", net::port_of(listening_.back().get()));
   if (!settings_.unix_socket.empty()) log::print("Listening on socket: {}", settings_.unix_socket);
   for (auto& fd : listening_) {

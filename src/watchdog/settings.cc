@@ -38,7 +38,8 @@ constexpr std::string_view kProcessHelp = "the command: a program and its argume
 constexpr std::string_view kReadHelp =
     "longest time to read a request, and to keep an idle connection; <= 0: no limit";
 constexpr std::string_view kWriteHelp =
-    "longest time to write an answer, and to drain after SIGTERM; <= 0: no limit";
+    "longest time until an answer begins (then 504), for one write to a client, and to drain after SIGTERM; "
+    "<= 0: no limit";
 constexpr std::string_view kExecHelp =
     "longest time of one call; then its processes are killed; <= 0: no limit";
 constexpr std::string_view kHealthHelp = "how long to serve on after SIGTERM; default: write_timeout";
@@ -330,6 +331,17 @@ std::string timeouts_line(const Settings& settings) {
                      print_duration(settings.read_timeout), print_duration(settings.write_timeout),
                      print_duration(settings.exec_timeout), print_duration(settings.healthcheck_interval),
                      settings.program == Program::classic ? "." : "");
+}
+
+std::string timeouts_warning(const Settings& settings) {
+  if (!answers_may_be_late(settings)) return {};
+  const bool endless = settings.exec_timeout <= Duration::zero();
+  // No limit is what classic comes with: nobody asked for it.
+  if (endless && settings.program == Program::classic) return {};
+  return fmt::format(
+      "Warning: write_timeout ({}) is shorter than exec_timeout ({}): a call that has not begun to answer by "
+      "then is ended with 504",
+      print_duration(settings.write_timeout), endless ? "no limit" : print_duration(settings.exec_timeout));
 }
 
 std::string quoted(std::string_view text) {

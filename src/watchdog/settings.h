@@ -80,6 +80,15 @@ using Variables = const char* const*;
 /// "Timeouts: read: 30s write: 30s hard: 30s health: 30s".
 [[nodiscard]] std::string timeouts_line(const Settings& settings);
 
+/// Whether write_timeout may pass before exec_timeout ends a call. Where both are equal, as they are by
+/// default, exec_timeout is the one that answers.
+[[nodiscard]] constexpr bool answers_may_be_late(const Settings& settings) {
+  return settings.mode != Mode::static_files && settings.write_timeout > Duration::zero() &&
+         (settings.exec_timeout <= Duration::zero() || settings.exec_timeout > settings.write_timeout);
+}
+/// What to say of that at the start; empty where there is nothing to say.
+[[nodiscard]] std::string timeouts_warning(const Settings& settings);
+
 /// A text in double quotes, with escapes: how a command appears in the log.
 [[nodiscard]] std::string quoted(std::string_view text);
 

@@ -131,6 +131,21 @@ TEST(Settings, TimeoutsArePrintedAsUnderstood) {
   EXPECT_THAT(timeouts_line(*classic({"fprocess=cat"})), HasSubstr("health: 30s."));
 }
 
+TEST(Settings, AWriteTimeoutThatComesFirstIsWarnedOf) {
+  const auto warning = [](const Result<Settings>& settings) { return timeouts_warning(*settings); };
+  EXPECT_EQ(warning(of({"fprocess=cat", "write_timeout=1s"})),
+            "Warning: write_timeout (1s) is shorter than exec_timeout (30s): a call that has not begun to "
+            "answer by "
+            "then is ended with 504");
+  EXPECT_THAT(warning(of({"fprocess=cat", "exec_timeout=0"})), HasSubstr("exec_timeout (no limit)"));
+  EXPECT_THAT(warning(classic({"fprocess=cat", "exec_timeout=31s"})), HasSubstr("exec_timeout (31s)"));
+  EXPECT_EQ(warning(of({"fprocess=cat"})), "") << "both are 30 s: exec_timeout answers";
+  EXPECT_EQ(warning(of({"fprocess=cat", "write_timeout=-1s", "exec_timeout=0"})), "");
+  EXPECT_EQ(warning(of({"mode=static", "exec_timeout=0"})), "");
+  EXPECT_EQ(warning(classic({"fprocess=cat"})), "") << "no limit is what it comes with";
+  EXPECT_TRUE(answers_may_be_late(*classic({"fprocess=cat"})));
+}
+
 TEST(Settings, EveryRowIsDescribedWithItsDefault) {
   EXPECT_THAT(describe_settings(Program::of_watchdog), HasSubstr("function_process, fprocess"));
   EXPECT_THAT(describe_settings(Program::of_watchdog), HasSubstr("(default application/octet-stream)"));
