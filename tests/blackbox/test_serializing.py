@@ -66,8 +66,25 @@ def test_a_stalled_body_is_500_at_read_timeout(start):
     with limited.connect() as connection:
         connection.send(request_bytes("POST", "/", {"Content-Length": "10"}) + b"short")
         answer = connection.response()
-        assert answer.status == 500 and "timeout" in answer.text
+        assert (answer.status, answer.body) == (500, b"read_timeout: i/o timeout")
         assert connection.closed_by_peer()
+
+
+@case(88)
+def test_a_bad_chunk_is_500(cat):
+    answer = cat.send_raw(request_bytes("POST", "/", {"Transfer-Encoding": "chunked"}) + chunk(b"ok") + b"zz\r\n")
+    assert (answer.status, answer.body) == (500, b"invalid byte in chunk length")
+
+
+@case(84, 85, deviation="the log tells the status that was sent")
+def test_calls_are_logged_with_their_status(start, script):
+    odd = watchdog(start, script("read n; echo out; exit $n"))
+    odd.call("POST", "/fine?q=1", body=b"0\n")
+    odd.call("POST", "/wrong", body=b"3\n")
+    odd.wait_for_log("Started logging: stderr from function.\n", count=2)
+    odd.wait_for_log("POST /fine?q=1 - 200 - ContentLength: 4B (")
+    odd.wait_for_log("POST /wrong - 500 - ContentLength: 13B (")
+    odd.wait_for_log("exit status 3\n")
 
 
 @case(89, deviation="always 200: not to read one's input is no failure")

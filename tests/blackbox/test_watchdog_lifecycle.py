@@ -20,18 +20,52 @@ def refuses(watchdog):
 @case(123)
 @pytest.mark.parametrize("name", ["of", "classic"])
 def test_after_sigterm_it_is_unhealthy_at_once_and_serves_for_the_grace_period(start, name):
-    watchdog = getattr(start, name)({"fprocess": "cat", "healthcheck_interval": "2s"})
+    watchdog = getattr(start, name)({"fprocess": "cat", "healthcheck_interval": "600s"})
     watchdog.process.send_signal(signal.SIGTERM)
     eventually(lambda: watchdog.call("GET", "/_/health").status == 503)
     assert not watchdog.lock.exists()
     assert watchdog.call("POST", "/", body=b"x").body == b"x"
     if name == "of":
         assert watchdog.call("GET", "/_/ready").status == 503
+    watchdog.process.send_signal(signal.SIGINT)  # an impatient person ends the grace period
     assert watchdog.expect_exit() == 0
-    said = watchdog.stderr()
-    for words in ("SIGTERM: no new connections in 2s", f"Removing lock-file : {watchdog.lock}",
-                  "No new connections allowed, draining: 0 requests", "Exiting. Active connections: 0"):
-        assert words in said, said
+    said = [line[20:] for line in watchdog.log_lines()]
+    assert said[said.index("SIGTERM: no new connections in 10m0s") + 1] == f"Removing lock-file : {watchdog.lock}"
+    assert said[-2:] == ["No new connections allowed, draining: 0 requests", "Exiting. Active connections: 0"]
+
+
+@case(123)
+def test_a_lock_file_that_is_gone_already_is_told(start):
+    watchdog = start.of("cat")
+    watchdog.lock.unlink()
+    watchdog.process.send_signal(signal.SIGTERM)
+    assert watchdog.expect_exit() == 0
+    assert f"Unable to mark server as unhealthy: remove {watchdog.lock}: " in watchdog.stderr()
+    assert "no such file or directory" in watchdog.stderr().lower()
+
+
+def test_a_second_sigterm_changes_nothing(start):
+    watchdog = start.of({"fprocess": "cat", "healthcheck_interval": "600s"})
+    for _ in range(2):
+        watchdog.process.send_signal(signal.SIGTERM)
+        eventually(lambda: watchdog.call("GET", "/_/health").status == 503)
+        assert watchdog.call("POST", "/", body=b"x").body == b"x"
+    watchdog.process.send_signal(signal.SIGINT)
+    assert watchdog.expect_exit() == 0
+
+
+@pytest.mark.parametrize("name", ["of", "classic"])
+def test_signals_that_mean_nothing_are_ignored(start, name):
+    watchdog = getattr(start, name)("cat")
+    for number in (signal.SIGUSR1, signal.SIGUSR2, signal.SIGPIPE):
+        watchdog.process.send_signal(number)
+    assert watchdog.call("POST", "/", body=b"x").body == b"x"
+
+
+def test_a_hangup_ends_it(start):
+    watchdog = start.of("cat")
+    watchdog.process.send_signal(signal.SIGHUP)
+    assert watchdog.expect_exit() == -signal.SIGHUP
 
 
 @case(124)
@@ -57,16 +91,34 @@ def test_a_running_request_is_finished_before_it_ends(start, script, mode):
 
 
 @case(125)
+def test_a_request_that_outlasts_write_timeout_is_given_up(start, script):
+    watchdog = start.of({"fprocess": script("echo begun; sleep 600"), "healthcheck_interval": "100ms",
+                         "write_timeout": "1s", "exec_timeout": "0"})
+    with watchdog.connect() as connection:
+        connection.send(request_bytes("GET", "/"))
+        answer = connection.response_head()
+        connection.body_until(answer, b"begun\n")
+        watchdog.process.send_signal(signal.SIGTERM)
+        assert watchdog.expect_exit() == 0  # and sleep 600 is gone
+        assert not connection.finish(answer).complete
+    said = [line[20:] for line in watchdog.log_lines()]
+    drained = said.index("No new connections allowed, draining: 1 requests")
+    assert said[drained + 1:drained + 3] == ["Error in Shutdown: context deadline exceeded",
+                                             "Exiting. Active connections: 1"]
+
+
+@case(125, deviation="a call that has not begun its answer gets 504 before the drain is given up")
 @pytest.mark.parametrize("name", ["of", "classic"])
-def test_a_request_that_outlasts_write_timeout_is_given_up(start, name):
+def test_a_silent_request_is_answered_before_the_drain_is_given_up(start, name):
     watchdog = getattr(start, name)({"fprocess": "sleep 600", "healthcheck_interval": "100ms",
                                      "write_timeout": "1s", "exec_timeout": "0"})
     with watchdog.connect() as connection:
         connection.send(request_bytes("GET", "/"))
         watchdog.wait_for_log("Forking fprocess." if name == "classic" else "Started logging")
         watchdog.process.send_signal(signal.SIGTERM)
-        assert watchdog.expect_exit() == 0  # and sleep 600 is gone
-    assert "Active connections: 1" in watchdog.stderr()
+        assert connection.response().status == 504
+    assert watchdog.expect_exit() == 0
+    assert watchdog.log_lines()[-1].endswith("Exiting. Active connections: 0")
 
 
 @case(126, deviation="it ends as soon as it is idle: no interval is an interval of 0")

@@ -29,7 +29,7 @@ def test_without_prefix_lines_are_as_they_were(start, script, mode):
     watchdog = start.of({"fprocess": script(LINES), "mode": mode, "prefix_logs": "false"})
     watchdog.call("GET", "/")
     watchdog.wait_for_log("\nthree\n")
-    assert re.search(r"\none\ntwo\r?\n\nthree\n", watchdog.stderr().replace("\r\n", "\n"))
+    assert re.search(r"\none\ntwo\n\nthree\n", watchdog.stderr_path.read_bytes().decode())
 
 
 @case(130, deviation="the line goes on in the next: a log must never stop a function")
@@ -57,9 +57,11 @@ def test_a_small_log_buffer_loses_nothing_either(start, script):
 
 @case(131)
 def test_a_negative_log_buffer_is_taken(start, script):
-    watchdog = start.of({"fprocess": script("echo hello >&2"), "log_buffer_size": "-1"})
+    process = script("head -c 900000 /dev/zero | tr '\\0' x >&2; echo >&2; printf end >&2")
+    watchdog = start.of({"fprocess": process, "log_buffer_size": "-1"})
     watchdog.call("GET", "/")
-    watchdog.wait_for_log("stderr: hello\n")
+    watchdog.wait_for_log("stderr: " + "x" * 900_000 + "\n")  # one line
+    watchdog.wait_for_log("stderr: end\n")
 
 
 def test_much_output_of_a_child_in_http_mode_is_logged_whole(start, script):
@@ -70,6 +72,17 @@ def test_much_output_of_a_child_in_http_mode_is_logged_whole(start, script):
     eventually(lambda: "stdout: line 1999\n" in watchdog.stdout())
     assert re.findall(r"line (\d+)\n", watchdog.stdout()) == [str(n) for n in range(2000)]
     assert re.findall(r"error (\d+)\n", watchdog.stderr()) == [str(n) for n in range(2000)]
+
+
+def test_bytes_of_any_value_pass(start, script):
+    noise = b"".join(bytes([n]) for n in range(256) if n != 10) + b"end\n"
+    process = script("".join(["printf '", *(f"\\{n:03o}" for n in noise), "' >&2"]))
+    for settings in ({"prefix_logs": "false"}, {"prefix_logs": "F"}, {}):
+        watchdog = start.of({"fprocess": process, **settings})
+        watchdog.call("GET", "/")
+        watchdog.wait_for_log("end\n")
+        prefix = b"\n" if settings else b" stderr: "
+        assert prefix + noise in watchdog.stderr_path.read_bytes()
 
 
 def test_errors_of_quick_functions_are_all_there(start, script):

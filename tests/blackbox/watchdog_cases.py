@@ -231,7 +231,8 @@ def page():
         "that show it. \"of\" is `of-watchdog`, \"classic\" is `fwatchdog`. Written by "
         "[test_watchdog_cases.py](../tests/blackbox/test_watchdog_cases.py) from the marks of the tests; to write it "
         "again: `FAAS_WRITE_DOCS=1 python3 -m pytest tests/blackbox/test_watchdog_cases.py`.", "",
-        f"{len(shown)} cases, {deviating} of them deviations on purpose.",
+        f"{len(shown)} cases, {deviating} of them deviations on purpose. [watchdog-differences.md]"
+        "(watchdog-differences.md) tells the reasons at more length.",
     ]
     for first, heading, says in GROUPS:
         lines += ["", f"## {heading}", "", "| | OpenFaaS | ours | shown by |", "| --- | --- | --- | --- |"]
