@@ -43,6 +43,40 @@ def test_a_missing_program_is_500_and_says_so(start):
     assert (answer.status, answer.body) == (500, b"fork/exec /no/such: no such file or directory")
 
 
+@case(85)
+@pytest.mark.parametrize("number,word", [
+    ("TERM", "terminated"), ("INT", "interrupt"), ("HUP", "hangup"), ("ALRM", "alarm clock"), ("PIPE", "broken pipe"),
+    ("ABRT", "aborted"), ("SEGV", "segmentation fault"), ("USR1", "user defined signal 1"), ("QUIT", "quit")])
+def test_a_signal_has_its_name(start, script, number, word):
+    answer = watchdog(start, script(f"ulimit -c 0; kill -{number} $$")).call("GET", "/")
+    assert (answer.status, answer.text.removesuffix(" (core dumped)")) == (500, f"signal: {word}")
+
+
+@case(86)
+@pytest.mark.parametrize("process,text", [
+    (" cat", "exec: no command"), ("no-such-program", 'exec: "no-such-program": executable file not found in $PATH'),
+    ("./no/such", "fork/exec ./no/such: no such file or directory"), ("/tmp", "fork/exec /tmp: permission denied")])
+def test_why_nothing_could_be_started(start, process, text):
+    answer = watchdog(start, process).call("GET", "/")
+    assert (answer.status, answer.text) == (500, text)
+    assert answer.header("X-Duration-Seconds")
+
+
+@case(86)
+def test_a_missing_interpreter_is_told_of_the_script(start, script):
+    path = script("echo", interpreter="#!/no/such/interpreter\n")
+    assert watchdog(start, path).call("GET", "/").text == f"fork/exec {path}: no such file or directory"
+
+
+@case(86)
+def test_the_path_is_searched_anew_for_each_call(start, script):
+    folder = script("").parent
+    late = watchdog(start, "late-function", PATH=f"{folder}:/usr/bin:/bin")
+    assert late.call("GET", "/").status == 500
+    script("echo here", name="late-function")
+    assert late.call("GET", "/").body == b"here\n"
+
+
 @case(87)
 @pytest.mark.parametrize("text", ["exec sleep 600", "sleep 600 & wait", "echo out; sleep 600; echo never"])
 def test_at_exec_timeout_the_whole_group_is_killed_and_500_sent_at_once(start, script, text):

@@ -71,7 +71,23 @@ def test_a_silent_function_at_exec_timeout_is_500(start):
     assert (answer.status, answer.body) == (500, b"signal: killed")
 
 
-@case(75, 76, deviation="each write of the function is sent at once")
+@case(76)
+def test_each_write_of_a_page_arrives_by_itself(start, script):
+    """The function writes the next page only when the one before has been seen."""
+    watchdog = start.of(str(script("while read line; do head -c 4096 /dev/zero | tr '\\0' $line; done")))
+    with watchdog.connect() as connection:
+        connection.send(request_bytes("POST", "/", {"Transfer-Encoding": "chunked"}))
+        answer, expected = None, b""
+        for letter in b"ABCDEF":
+            connection.send(chunk(bytes([letter]) + b"\n"))
+            answer = answer or connection.response_head()
+            expected += bytes([letter]) * 4096
+            connection.body_until(answer, expected)
+        connection.send(b"0\r\n\r\n")
+        assert connection.finish(answer).complete and answer.body == expected
+
+
+@case(75, deviation="each write of the function is sent at once")
 def test_output_arrives_as_it_is_made(start, script):
     """Ours: each write is sent at once. The function waits for the client between two lines."""
     watchdog = start.of(str(script("while read line; do echo got $line; done")))

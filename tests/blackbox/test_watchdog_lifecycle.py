@@ -1,5 +1,6 @@
 # How a watchdog ends: refuses, drains, and leaves nothing.
 import signal
+import threading
 
 import pytest
 
@@ -179,6 +180,27 @@ def test_in_http_mode_it_drains_before_it_stops_the_child(start, script):
         assert connection.response().body == b"done"
     assert watchdog.expect_exit() == 0
     assert (folder / "told").exists(), "the child was not asked to end"
+
+
+@case(128, deviation="calls are finished before the function is told to end")
+def test_in_http_mode_a_child_that_sigterm_kills_costs_no_call(proxied):
+    go = threading.Event()
+
+    def handler(connection, _number):
+        connection.request()
+        go.wait(30)
+        connection.send(answer(body=b"done"))
+
+    watchdog, upstream = proxied(handler, healthcheck_interval="100ms")
+    with watchdog.connect() as connection:
+        connection.send(request_bytes("GET", "/"))
+        upstream.wait_for_requests(1)
+        watchdog.process.send_signal(signal.SIGTERM)
+        eventually(lambda: refuses(watchdog), what="new connections are refused")
+        go.set()
+        assert connection.response().body == b"done"
+    assert watchdog.expect_exit() == 0
+    assert "Forked function has terminated" not in watchdog.stderr()
 
 
 @case(128, deviation="calls are finished before the function is told to end")

@@ -236,7 +236,7 @@ def test_ready_path_asks_the_function(start, script):
     assert failing.call("GET", "/_/ready").status >= 500
 
 
-@case(11, 132)
+@case(132)
 @needs_root
 def test_metrics_count_what_was_answered(start):
     watchdog = start.of({"fprocess": "cat", "mode": "serializing"}, private_network=True, wait=False)

@@ -169,7 +169,7 @@ def test_a_bad_log_buffer_size_is_named(start):
     assert "log_buffer_size" in said and "abc" in said
 
 
-@case(131)
+@case(12)
 @pytest.mark.parametrize("value", ["", "1.5", " 1"])
 def test_a_log_buffer_size_that_is_no_integer_is_refused(start, value):
     code, said, _ = ends(start, "of-watchdog", {"fprocess": "cat", "log_buffer_size": value})
