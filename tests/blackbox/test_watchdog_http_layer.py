@@ -372,6 +372,22 @@ def test_an_answer_that_has_begun_is_not_cut_at_write_timeout(start, script):
         assert connection.finish(answer).complete and answer.body == b"begun\ndone\n"
 
 
+@case(42, deviation="504 when no answer has begun by then and the function is ended; an answer that flows goes on")
+@pytest.mark.parametrize("body", [{"Content-Length": "10"}, {"Transfer-Encoding": "chunked"}])
+@pytest.mark.parametrize("mode", ["serializing", "classic", "streaming"])
+def test_after_that_504_the_rest_of_the_body_is_no_request(start, script, mode, body):
+    settings = {"fprocess": script("cat > /dev/null; [ $Http_Path = /slow ] || echo next"), "write_timeout": "1s",
+                "exec_timeout": "600s", "mode": mode}
+    watchdog = start.classic(settings) if mode == "classic" else start.of(settings)
+    parts = [b"GET /", b" HTTP"] if "Content-Length" in body else [chunk(b"GET /"), chunk(b" HTTP") + b"0\r\n\r\n"]
+    with watchdog.connect() as connection:
+        connection.send(request_bytes("POST", "/slow", body) + parts[0])
+        assert connection.response().status == 504
+        connection.send(parts[1])
+        answer = connection.ask("POST", "/", body=b"x")
+        assert (answer.status, answer.body) == (200, b"next\n")
+
+
 @case(41)
 @pytest.mark.parametrize("size", [0, 1, 2048, 2049, 70_000, 1_000_000])
 def test_an_answer_of_any_size_arrives_whole(cat, size):

@@ -93,6 +93,8 @@ def test_of_many_calls_at_the_same_moment_exactly_as_many_as_may_are_inside(star
                 finished.result()
         assert (statuses.count(429), statuses.count(200)) == (callers - most, most)
         places.gate.unlink()
+    found = parse_metrics(call(metrics, "GET", "/metrics").text)
+    assert metric(found, "http_requests_total", code="429", method="post") == 4 * (callers - most)
 
 
 @case(118)
