@@ -94,7 +94,7 @@ def test_a_running_request_is_finished_before_it_ends(start, script, mode):
 @case(125)
 def test_a_request_that_outlasts_write_timeout_is_given_up(start, script):
     watchdog = start.of({"fprocess": script("echo begun; sleep 600"), "healthcheck_interval": "100ms",
-                         "write_timeout": "1s", "exec_timeout": "0"})
+                         "write_timeout": "5s", "exec_timeout": "0"})
     with watchdog.connect() as connection:
         connection.send(request_bytes("GET", "/"))
         answer = connection.response_head()

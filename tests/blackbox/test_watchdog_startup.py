@@ -135,6 +135,14 @@ def test_a_busy_port_stops_the_watchdog_with_1_and_leaves_no_lock(start, name):
     assert not (program.tmp / ".lock").exists()
 
 
+@case(10, deviation="exit 1 and no lock file: whoever started it must see that it does not serve")
+@pytest.mark.parametrize("port", ["70000", "-1"])
+def test_a_port_that_cannot_be_stops_of_watchdog_with_1(start, port):
+    code, said, program = ends(start, "of-watchdog", {"fprocess": "cat", "port": port})
+    assert code == 1 and "Error ListenAndServe: " in said and port in said, said
+    assert not (program.tmp / ".lock").exists()
+
+
 @case(11, deviation="a warning: calls do not depend on metrics")
 @needs_root
 @pytest.mark.parametrize("name", ["of", "classic"])
