@@ -10,7 +10,6 @@ namespace faas::http {
 namespace {
 
 constexpr std::size_t kSmallBytes = 8192;
-constexpr int kInterimMax = 8;
 
 Error broken_off(Wake wake, bool some) {
   if (wake == Wake::deadline) return {Code::timeout, Origin::function, "no answer within the time limit"};
@@ -35,29 +34,25 @@ void Upstream::on_unasked(Wake) {
 
 Task<Result<void>> Upstream::read_head(bool to_head, TimePoint deadline) {
   std::size_t searched = 0;
-  for (int interim = 0; interim < kInterimMax;) {
+  while (true) {
     const auto bytes = channel.data();
     const auto size = bytes.empty() ? 0 : find_head_end(bytes, searched);
+    if (size > head_bytes_max_ || (size == 0 && bytes.size() > head_bytes_max_)) {
+      co_return Error{Code::malformed, Origin::function,
+                      "the head of the answer is larger than " + std::to_string(head_bytes_max_) + " bytes"};
+    }
     if (size == 0) {
-      if (bytes.size() > head_bytes_max_) {
-        co_return Error{Code::malformed, Origin::function, "the head of the answer is too large"};
-      }
       const auto wake = co_await channel.more(deadline);
       if (wake != Wake::data) co_return broken_off(wake, !channel.data().empty());
       continue;
     }
     auto wrong = parser.response(const_cast<char*>(bytes.data()), size, to_head, head);
     channel.consume(size);
-    searched = 0;
     if (wrong) co_return Error{Code::malformed, Origin::function, std::string(wrong->text)};
-    if (head.status / 100 == 1 && head.status != 101) {
-      ++interim;
-      continue;
-    }
-    begin_body(to_head);
+    const bool interim = head.status / 100 == 1 && head.status != 101;
+    if (!interim) begin_body(to_head);
     co_return Result<void>();
   }
-  co_return Error{Code::malformed, Origin::function, "too many interim answers"};
 }
 
 void Upstream::begin_body(bool to_head) {

@@ -239,7 +239,7 @@ Task<Result<std::string_view>> Connection::read_body() {
   const auto deadline = deadline_after(head_at_, state_.limits.read_timeout);
   while (piece && piece->empty() && more_body()) {
     // Behind an answer that has begun, it would be taken for a part of it.
-    const bool answered = exchange_ != nullptr && exchange_->head_sent_;
+    const bool answered = exchange_ != nullptr && (exchange_->head_sent_ || writing_);
     if (std::exchange(continue_owed_, false) && !answered) {
       auto sent = co_await write("HTTP/1.1 100 Continue\r\n\r\n", {}, {}, {});
       if (!sent) {

@@ -1,5 +1,7 @@
 #include "http/exchange.h"
 
+#include <utility>
+
 #include "http/connection.h"
 
 namespace faas::http {
@@ -43,6 +45,23 @@ Task<Result<std::string>> Exchange::whole_body(std::size_t limit) {
     if (body.size() + piece->size() > limit) co_return too_large();
     body.append(*piece);
   }
+}
+
+std::string_view Exchange::trailers() const {
+  const bool whole = request_.body.kind == Framing::Kind::chunked && body_complete();
+  return whole ? connection_.parser_.trailers() : std::string_view();
+}
+
+Task<Result<void>> Exchange::interim(int status, std::string_view fields) {
+  if (request_.minor == 0 || head_sent_) co_return Result<void>();
+  std::string text;
+  HeadWriter writer(text);
+  writer.status_line(status);
+  text.append(fields);
+  writer.end();
+  const auto rest = std::string_view(text).substr(std::exchange(connection_.probed_bytes_, 0));
+  auto wrote = co_await connection_.write(rest, {}, {}, {});
+  co_return wrote;
 }
 
 Exchange& Exchange::head(int status, std::string_view reason) {

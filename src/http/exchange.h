@@ -53,6 +53,8 @@ class Exchange final {
   [[nodiscard]] std::string_view body_at_hand();
   /// Errors: as read_body(); too_large above `limit` bytes.
   [[nodiscard]] Task<Result<std::string>> whole_body(std::size_t limit);
+  /// What followed a chunked body that is complete, as lines "Name: value\r\n"; empty when nothing did.
+  [[nodiscard]] std::string_view trailers() const;
 
   // ---- the answer
   /// Begins the answer's head. Connection, Content-Length, Transfer-Encoding and Date are added when it is
@@ -67,6 +69,9 @@ class Exchange final {
   /// Whether anything has been sent: from then on the status cannot be changed.
   [[nodiscard]] bool head_sent() const { return head_sent_; }
 
+  /// Sends an interim answer ahead of head() (RFC 9110 section 15.2); `fields` are complete lines. A client of
+  /// HTTP/1.0 knows none and is sent none.
+  [[nodiscard]] Task<Result<void>> interim(int status, std::string_view fields);
   /// Sends head and body in one system call and ends the answer.
   [[nodiscard]] Task<Result<void>> send(std::string_view body);
   /// Sends a piece (with the head, when it is the first), waiting for a slow client. An empty piece sends the

@@ -23,6 +23,8 @@ std::string_view trimmed(std::string_view text) {
 constexpr std::pair<int, std::string_view> kReasons[] = {
     {100, "Continue"},
     {101, "Switching Protocols"},
+    {102, "Processing"},
+    {103, "Early Hints"},
     {200, "OK"},
     {201, "Created"},
     {202, "Accepted"},

@@ -22,7 +22,8 @@ class Upstream final : public net::Node, ChannelListener {
   TimePoint idle_since;
   bool reused = false;
 
-  /// Reads the head of an answer into `head`; interim answers (1xx but 101) are skipped.
+  /// Reads the next head into `head`, whose views live until the next call: that of the answer, or that of an
+  /// interim one (1xx but 101), which has no body and is followed by another head.
   /// Errors (origin function): closed, malformed, timeout.
   [[nodiscard]] Task<Result<void>> read_head(bool to_head, TimePoint deadline);
 

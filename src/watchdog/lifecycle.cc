@@ -66,11 +66,10 @@ Result<void> Lifecycle::listen() {
 Result<void> Lifecycle::start_function() {
   if (settings_.mode == Mode::http) {
     TRY_ASSIGN(auto url, parse_upstream_url(settings_.upstream_url));
-    TRY_ASSIGN(auto address, net::Address::parse(url.authority));
     auto started = FunctionServer::start(settings_);
     if (!started) return std::move(started).error().within("Forked function has terminated");
     function_ = std::move(*started);
-    mode_ = make_http(settings_, std::move(url), std::move(address), core_);
+    mode_ = make_http(settings_, std::move(url), core_);
     return {};
   }
   if (settings_.mode == Mode::static_files) {
@@ -172,6 +171,7 @@ Task<> Lifecycle::watch_signals() {
 
 Task<> Lifecycle::watch_function() {
   function_status_ = co_await function_->ended();
+  hurry_.set();  // there is nobody left to serve in a grace period
   stop_.set();
 }
 
@@ -211,8 +211,13 @@ Task<int> Lifecycle::live() {
     log::line(failure_ ? failure_->text : "Forked function has terminated: " + function_status_->text());
     condition_.accepting = false;
     doors_.clear();
+    const bool done = !failure_ && function_status_->success();
+    if (done) {
+      server_->drain();
+      co_await finish_calls();
+    }
     co_await close_connections();
-    co_return 1;
+    co_return done ? 0 : 1;
   }
   co_await drain();
   function.reset();

@@ -9,8 +9,9 @@
 
 namespace faas::watchdog {
 
+/// Calls are held back until ready() has seen the function listen. Lifetime: `settings` outlives it.
 [[nodiscard]] std::unique_ptr<FunctionMode> make_http(const Settings& settings, UpstreamUrl url,
-                                                      net::Address address, net::Core& core);
+                                                      net::Core& core);
 
 /// How long one call may take: exec_timeout, or what the caller asks for with X-Timeout ("100ms"), if that is
 /// shorter. <= 0: no limit.

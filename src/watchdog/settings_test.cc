@@ -9,7 +9,6 @@
 #include <vector>
 
 #include "watchdog/command_line.h"
-#include "watchdog/upstream_url.h"
 
 namespace faas::watchdog {
 namespace {
@@ -154,24 +153,6 @@ TEST(Settings, EveryRowIsDescribedWithItsDefault) {
 
 TEST(Quoted, EscapesWhatWouldHideInALog) {
   EXPECT_EQ(quoted("a\"b\\\n\x01"), "\"a\\\"b\\\\\\n\\x01\"");
-}
-
-TEST(UpstreamUrl, IsHostPortAndPrefix) {
-  EXPECT_EQ(parse_upstream_url("http://127.0.0.1:5000")->authority, "127.0.0.1:5000");
-  EXPECT_EQ(parse_upstream_url("http://127.0.0.1:5000")->prefix, "");
-  EXPECT_EQ(parse_upstream_url("http://127.0.0.1:5000/")->prefix, "");
-  EXPECT_EQ(parse_upstream_url("http://localhost/base/#x")->prefix, "/base");
-  EXPECT_EQ(parse_upstream_url("http://localhost")->authority, "localhost:80");
-  EXPECT_EQ(parse_upstream_url("http://[::1]")->authority, "[::1]:80");
-  EXPECT_EQ(parse_upstream_url("http://[::1]:81/x")->authority, "[::1]:81");
-}
-
-TEST(UpstreamUrl, RefusesWhatCannotBeCalled) {
-  const std::string line = R"(For "mode=http" you must specify a valid URL for "http_upstream_url")";
-  EXPECT_EQ(parse_upstream_url("").error().text, line);
-  for (const auto* text : {"127.0.0.1:5000", "https://x", "http://", "http://a:b@c", "http://x/?q=1"}) {
-    EXPECT_THAT(parse_upstream_url(text).error().text, HasSubstr(line + ", error: ")) << text;
-  }
 }
 
 Command command(std::initializer_list<const char*> arguments) {
