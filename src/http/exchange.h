@@ -69,8 +69,8 @@ class Exchange final {
   /// Whether anything has been sent: from then on the status cannot be changed.
   [[nodiscard]] bool head_sent() const { return head_sent_; }
 
-  /// Sends an interim answer ahead of head() (RFC 9110 section 15.2); `fields` are complete lines. A client of
-  /// HTTP/1.0 knows none and is sent none.
+  /// Sends an interim answer ahead of head() (RFC 9110 section 15.2); `fields` are complete lines. A client
+  /// of HTTP/1.0 knows none and is sent none.
   [[nodiscard]] Task<Result<void>> interim(int status, std::string_view fields);
   /// Sends head and body in one system call and ends the answer.
   [[nodiscard]] Task<Result<void>> send(std::string_view body);

@@ -26,10 +26,10 @@ class StoredBody {
 
 /// What one hop changes. The defaults change nothing.
 struct ForwardOptions {
-  std::string_view target;                ///< the request target sent upstream (raw)
-  std::string_view host;                  ///< Host sent upstream; empty: the client's
-  TimePoint deadline = TimePoint::max();  ///< for the answer's head and body, not for upgrades and bodies
-                                          ///< without an end (text/event-stream, application/x-ndjson)
+  std::string_view target;                  ///< the request target sent upstream (raw)
+  std::string_view host;                    ///< Host sent upstream; empty: the client's
+  TimePoint deadline = TimePoint::max();    ///< for the answer's head and body, not for upgrades and bodies
+                                            ///< without an end (text/event-stream, application/x-ndjson)
   const StoredBody* stored_body = nullptr;  ///< sent with its length, instead of what the exchange holds
   bool head_only = false;           ///< neither the request's body nor its wish to upgrade are sent on
   bool sniff_content_type = false;  ///< tell the type of an answer that has none by its first bytes

@@ -66,8 +66,8 @@ class Starter:
             program.wait_until_serving()
         return program
 
-    def upstream(self, handler):
-        upstream = scripted_upstream.Upstream(handler)
+    def upstream(self, handler, **where):
+        upstream = scripted_upstream.Upstream(handler, **where)
         upstream.dispose = upstream.close
         self.started.append(upstream)
         return upstream

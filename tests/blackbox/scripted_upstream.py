@@ -7,24 +7,30 @@ import wire
 
 
 class Upstream:
-    """Listens on a free loopback port. `handler(connection, number)` runs in a thread per connection; what
-    it reads through connection.request() is kept in .requests."""
+    """Listens on a free loopback port, on `port`, or on the Unix socket `path`. `handler(connection, number)`
+    runs in a thread per connection; what it reads through connection.request() is kept in .requests."""
 
-    def __init__(self, handler):
+    def __init__(self, handler, *, port=0, path=None):
         self.handler = handler
         self.requests = []
         self.connections = 0
         self.errors = []
         self.arrived = threading.Condition()
-        self.listener = socket.create_server(("127.0.0.1", 0), backlog=256)
-        self.port = self.listener.getsockname()[1]
+        self.path = path
+        if path:
+            self.listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+            self.listener.bind(str(path))
+            self.listener.listen(256)
+        else:
+            self.listener = socket.create_server(("127.0.0.1", port), backlog=256)
+            self.port = self.listener.getsockname()[1]
         self.open = []
         self.thread = threading.Thread(target=self._accept, daemon=True)
         self.thread.start()
 
     @property
     def url(self):
-        return f"http://127.0.0.1:{self.port}"
+        return f"unix://{self.path}" if self.path else f"http://127.0.0.1:{self.port}"
 
     def _accept(self):
         while True:
@@ -52,13 +58,16 @@ class Upstream:
             assert self.arrived.wait_for(lambda: len(self.requests) >= count, within), \
                 f"{len(self.requests)} requests arrived, {count} expected"
 
-    def close(self):
+    def stop_listening(self):
         try:
             self.listener.shutdown(socket.SHUT_RDWR)
         except OSError:
             pass
         self.listener.close()
         self.thread.join(5)
+
+    def close(self):
+        self.stop_listening()
         for connection in self.open:
             connection.close()
         assert not self.errors, self.errors

@@ -57,9 +57,8 @@ def test_an_answer_that_ends_with_the_connection_passes_as_it_comes(proxied):
         assert reply.complete and reply.body == b"first second"
 
 
-@case(110)
+@case(110, deviation="an event stream that never begins is a 500")
 def test_an_event_stream_that_never_begins_is_an_error(proxied):
-    """Ours: the reference answers 200 with nothing."""
     watchdog, _ = proxied(lambda connection, _number: connection.request())
     assert watchdog.call("GET", "/", {"Accept": "text/event-stream"}).status in (500, 502)
 
@@ -71,7 +70,7 @@ def upgrading(connection, _number):
         connection.send(connection.read_exactly(4))
 
 
-@case(111)
+@case(111, deviation="`Upgrade` is read without regard to case")
 @pytest.mark.parametrize("upgrade,connection_field", [
     ("websocket", "Upgrade"), ("WebSocket", "upgrade"), ("websocket", "keep-alive, Upgrade")])
 def test_a_websocket_passes_and_outlives_all_timeouts(proxied, upgrade, connection_field):
@@ -167,7 +166,7 @@ def test_a_refused_upgrade_is_an_ordinary_answer(proxied):
         assert (reply.status, reply.body) == (403, b"no")
 
 
-@case(113)
+@case(113, deviation="nothing of the body is lost")
 def test_an_upstream_that_answers_while_it_reads_gets_all(proxied):
     def handler(connection, _number):
         request = connection.request_head_only()
