@@ -52,6 +52,9 @@ int serve(Program program, Variables variables) {
   ::signal(SIGPIPE, SIG_IGN);  // a function or client that closed its end is an error to handle, not our end
   ::signal(SIGXFSZ, SIG_IGN);  // a file that may not grow (ulimit -f) is a full disk
   ::signal(SIGCHLD, SIG_DFL);  // ignored, the kernel would reap before we can ask
+  // A shell without job control ignores these in what it starts beside itself; functions would inherit it.
+  ::signal(SIGINT, SIG_DFL);
+  ::signal(SIGQUIT, SIG_DFL);
   // The last two mean nothing here and would end us, as a tool that sends them to everybody does not intend.
   net::block_signals({SIGTERM, SIGINT, SIGUSR1, SIGUSR2});
   // As PID 1 of a mode that does not fork, the end of an adopted child has to be heard of.

@@ -1,6 +1,7 @@
 # What a forked function finds in its environment.
 import os
 import re
+import signal
 
 import pytest
 
@@ -142,6 +143,15 @@ def test_signals_are_as_a_program_expects_them(both, start, script):
     for watchdog in (start.of(str(show)), start.classic(str(show))):
         for line in watchdog.call("GET", "/").text.splitlines():
             assert int(line.split()[1], 16) == 0, line
+
+
+@pytest.mark.parametrize("name", ["of", "classic"])
+def test_a_function_is_not_told_to_ignore_what_its_watchdog_was_told_to(start, script, name):
+    """As a shell without job control does for what it starts in the background."""
+    show = script("grep SigIgn /proc/self/status")
+    watchdog = getattr(start, name)(str(show), wrapper=["sh", "-c", 'trap "" INT QUIT PIPE; exec "$@"', "sh"])
+    assert int(watchdog.call("GET", "/").text.split()[1], 16) == 0
+    assert watchdog.stop(signal.SIGINT) == 0
 
 
 def test_a_program_is_looked_up_in_the_watchdogs_path(start, script):
