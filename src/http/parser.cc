@@ -15,8 +15,11 @@ namespace beast = boost::beast::http;
 using boost::beast::string_view;
 using ErrorCode = boost::beast::error_code;
 
-// Chunk headers with their extensions, and trailers, must fit this (Beast wants each whole).
+// A chunk's header with its extensions, or the last one with the trailers, must fit this (Beast wants each
+// whole).
 constexpr std::uint32_t kTrailerBytesMax = 16 * 1024;
+// The shortest end of a chunked body. Beast's assertions count on it once it has seen the last chunk's line.
+constexpr std::string_view kLastChunk = "0\r\n\r\n";
 
 std::string_view std_view(string_view text) {
   return {text.data(), text.size()};
@@ -114,7 +117,7 @@ class Reader final : public beast::basic_parser<is_request> {
 
   std::string_view piece;
   std::string trailers;
-  bool too_long = false;
+  std::uint64_t chunk_left = 0;  ///< data of the chunk under way; 0: a chunk's header is next
 
  private:
   using Text = string_view;
@@ -160,10 +163,14 @@ class Reader final : public beast::basic_parser<is_request> {
     piece = std_view(body);
     return body.size();
   }
-  void on_chunk_header_impl(std::uint64_t, Text, ErrorCode& error) override { error = {}; }
+  void on_chunk_header_impl(std::uint64_t size, Text, ErrorCode& error) override {
+    error = {};
+    chunk_left = size;
+  }
   std::size_t on_chunk_body_impl(std::uint64_t, Text body, ErrorCode& error) override {
     error = {};
     piece = std_view(body);
+    chunk_left -= body.size();
     return body.size();
   }
   void on_finish_impl(ErrorCode& error) override { error = {}; }
@@ -392,6 +399,11 @@ ChunkStep Parser::chunk(std::string_view bytes) {
       out.done = true;
       return out;
     }
+    const bool at_header = reader.chunk_left == 0;
+    if (at_header && bytes.size() < kLastChunk.size() && bytes.starts_with(kLastChunk.substr(0, 3))) {
+      out.need_more = true;
+      return out;
+    }
     reader.piece = {};
     ErrorCode error;
     out.consumed = reader.put({bytes.data(), bytes.size()}, error);
@@ -399,7 +411,8 @@ ChunkStep Parser::chunk(std::string_view bytes) {
     out.done = reader.is_done();
     out.need_more = error == beast::make_error_code(beast::error::need_more);
     out.bad = error && !out.need_more;
-    if (out.need_more && out.consumed == 0 && bytes.size() > kTrailerBytesMax) out.bad = true;
+    // The limit holds wherever the bytes were cut.
+    if (at_header && (out.need_more ? bytes.size() : out.consumed) > kTrailerBytesMax) out.bad = true;
     return out;
   };
   if (bytes.empty()) return {.need_more = true};

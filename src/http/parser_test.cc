@@ -3,6 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <string>
+#include <vector>
+
 namespace faas::http {
 namespace {
 
@@ -151,6 +154,31 @@ TEST(ChunkedBody, DoesNotDependOnWhereTheBytesWereCut) {
     EXPECT_EQ(out, "hello 0123456789");
     EXPECT_EQ(parser.trailers(), "X-T: 1\r\n");
   }
+}
+
+// What a step makes of bytes that come to a body that has just begun, one after the other.
+ChunkStep last_step(const std::vector<std::string>& growing) {
+  std::string bytes = "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";
+  Parser parser;
+  RequestHead head;
+  EXPECT_FALSE(parse(bytes, head, parser));
+  ChunkStep step;
+  for (const auto& here : growing) step = parser.chunk(here);
+  return step;
+}
+
+TEST(ChunkedBody, WaitsForTheEndOfAnEmptyOneByteByByte) {
+  EXPECT_TRUE(last_step({"0", "0\r", "0\r\n", "0\r\n", "0\r\n\r"}).need_more);
+  EXPECT_TRUE(last_step({"0", "0\r", "0\r\n", "0\r\n\r", "0\r\n\r\n"}).done);
+  EXPECT_TRUE(last_step({"0\r\n", "0\r\nX", "0\r\nX: 1\r\n\r\n"}).done);
+}
+
+TEST(ChunkedBody, HasItsLimitsWhereverTheBytesWereCut) {
+  const std::string longest(16 * 1024 - 4, 'x');
+  EXPECT_FALSE(last_step({"1;" + longest + "\r\n"}).bad) << "a header within the limit, in one piece";
+  EXPECT_TRUE(last_step({"1;" + longest + "x\r\n"}).bad) << "one byte more, in one piece";
+  EXPECT_FALSE(last_step({"1;" + longest, "1;" + longest + "\r\n"}).bad) << "within the limit, cut";
+  EXPECT_TRUE(last_step({"1;" + longest, "1;" + longest + "x\r\n"}).bad) << "one byte more, cut";
 }
 
 TEST(ChunkedBody, SaysWhatIsMalformed) {
