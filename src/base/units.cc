@@ -5,6 +5,7 @@
 #include <array>
 #include <charconv>
 #include <cmath>
+#include <limits>
 
 namespace faas {
 namespace {
@@ -22,13 +23,14 @@ bool is_digit(char c) {
   return c >= '0' && c <= '9';
 }
 
-// One "number[.fraction]unit" group; moves `text` past it.
-std::optional<std::int64_t> parse_group(std::string_view& text) {
-  std::int64_t whole = 0;
+// One "number[.fraction]unit" group in nanoseconds; moves `text` past it.
+std::optional<std::uint64_t> parse_group(std::string_view& text) {
+  std::uint64_t whole = 0;
   std::size_t digits = 0;
   while (!text.empty() && is_digit(text.front())) {
-    if (__builtin_mul_overflow(whole, std::int64_t{10}, &whole)) return std::nullopt;
-    if (__builtin_add_overflow(whole, std::int64_t{text.front() - '0'}, &whole)) return std::nullopt;
+    const auto digit = static_cast<std::uint64_t>(text.front() - '0');
+    if (__builtin_mul_overflow(whole, std::uint64_t{10}, &whole)) return std::nullopt;
+    if (__builtin_add_overflow(whole, digit, &whole)) return std::nullopt;
     text.remove_prefix(1);
     ++digits;
   }
@@ -44,10 +46,11 @@ std::optional<std::int64_t> parse_group(std::string_view& text) {
   for (const auto& unit : kUnits) {
     if (!text.starts_with(unit.name)) continue;
     text.remove_prefix(unit.name.size());
-    std::int64_t total = 0;
-    if (__builtin_mul_overflow(whole, unit.nanoseconds, &total)) return std::nullopt;
+    std::uint64_t total = 0;
+    if (__builtin_mul_overflow(whole, static_cast<std::uint64_t>(unit.nanoseconds), &total))
+      return std::nullopt;
     const auto part =
-        static_cast<std::int64_t>(std::llround(fraction * static_cast<double>(unit.nanoseconds)));
+        static_cast<std::uint64_t>(std::llround(fraction * static_cast<double>(unit.nanoseconds)));
     if (__builtin_add_overflow(total, part, &total)) return std::nullopt;
     return total;
   }
@@ -78,12 +81,15 @@ std::optional<Duration> parse_duration(std::string_view text) {
   if (negative || text.starts_with('+')) text.remove_prefix(1);
   if (text == "0") return Duration::zero();
   if (text.empty()) return std::nullopt;
-  std::int64_t total = 0;
+  std::uint64_t total = 0;
   while (!text.empty()) {
     const auto group = parse_group(text);
     if (!group || __builtin_add_overflow(total, *group, &total)) return std::nullopt;
   }
-  return Duration(negative ? -total : total);
+  // The least duration is one nanosecond further from zero than the greatest.
+  constexpr std::uint64_t most = std::numeric_limits<std::int64_t>::max();
+  if (total > most + (negative ? 1 : 0)) return std::nullopt;
+  return Duration(static_cast<std::int64_t>(negative ? 0 - total : total));
 }
 
 std::string print_duration(Duration duration) {

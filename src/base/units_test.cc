@@ -21,8 +21,8 @@ TEST(ParseDuration, ReadsPlainIntegersAsSecondsAndGoDurations) {
 }
 
 TEST(ParseDuration, RefusesWhatIsNeither) {
-  for (const auto* text :
-       {"", "-5", " 5", "1d", "0x10", "1_0", "1e3s", "s", ".s", "5 s", "9223372036854775807"}) {
+  for (const auto* text : {"", "-5", " 5", "1d", "0x10", "1_0", "1e3s", "s", ".s", "5 s",
+                           "9223372036854775807", "2562047h47m16.854775808s", "-2562047h47m16.854775809s"}) {
     EXPECT_EQ(parse_duration(text), std::nullopt) << text;
   }
 }
@@ -35,7 +35,8 @@ TEST(PrintDuration, IsCanonicalAndReadBack) {
   EXPECT_EQ(print_duration(90min), "1h30m0s");
   EXPECT_EQ(print_duration(-5s), "-5s");
   EXPECT_EQ(print_duration(1500ms), "1.5s");
-  for (const Duration d : {Duration(1), Duration(1'000'001), Duration(61'000'000'001), Duration(-3h)}) {
+  for (const Duration d : {Duration(1), Duration(1'000'001), Duration(61'000'000'001), Duration(-3h),
+                           Duration::min(), Duration::max()}) {
     EXPECT_EQ(parse_duration(print_duration(d)), d) << print_duration(d);
   }
 }
