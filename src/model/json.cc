@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <boost/json/basic_parser_impl.hpp>
 #include <boost/json/value_stack.hpp>
+#include <cmath>
 #include <set>
 
 namespace faas {
@@ -72,7 +73,11 @@ struct Builder {
     values.push_uint64(u);
     return true;
   }
-  bool on_double(double d, json::string_view, json::error_code&) {
+  bool on_double(double d, json::string_view, json::error_code& error) {
+    if (!std::isfinite(d)) {
+      error = json::error::exponent_overflow;
+      return false;
+    }
     values.push_double(d);
     return true;
   }

@@ -77,6 +77,7 @@ TEST(Requests, AScaleRequestNamesReplicasAndItsLimit) {
   }
   EXPECT_EQ(refusal("{}"), "replicas is required: a whole number from 0 to 10000");
   EXPECT_THAT(refusal(""), HasSubstr("the body is not JSON"));
+  EXPECT_EQ(refusal(R"({"replicas":1,"x":1e400})"), "the body is not JSON: exponent overflow at byte 23");
 }
 
 TEST(Requests, ADeleteRequestNamesTheFunction) {
