@@ -5,15 +5,20 @@ target_compile_options(faas_flags INTERFACE
 target_compile_definitions(faas_flags INTERFACE FAAS_VERSION="${PROJECT_VERSION}" FMT_HEADER_ONLY=1)
 target_link_options(faas_flags INTERFACE -fuse-ld=lld -Wl,--gc-sections)
 
-if(FAAS_SANITIZE STREQUAL "asan")
+if(FAAS_SANITIZE MATCHES "^(asan|fuzz)$")
   # Clang 14 cannot place the function check's data beside a coroutine.
   add_compile_options(-fsanitize=address,undefined -fno-sanitize=function -fno-sanitize-recover=all)
   add_link_options(-fsanitize=address,undefined)
+  if(FAAS_SANITIZE STREQUAL "fuzz")
+    # libFuzzer sees by these which inputs lead to new places; its main() comes with each target of tests/fuzz.
+    add_compile_options(-fsanitize=fuzzer-no-link)
+    add_compile_definitions(_GLIBCXX_ASSERTIONS)
+  endif()
 elseif(FAAS_SANITIZE STREQUAL "tsan")
   add_compile_options(-fsanitize=thread)
   add_link_options(-fsanitize=thread)
 elseif(FAAS_SANITIZE)
-  message(FATAL_ERROR "FAAS_SANITIZE is '${FAAS_SANITIZE}': it is empty, asan or tsan")
+  message(FATAL_ERROR "FAAS_SANITIZE is '${FAAS_SANITIZE}': it is empty, asan, tsan or fuzz")
 endif()
 
 # The libraries of other people: their headers are not ours to warn about.

@@ -5,7 +5,8 @@ import dataclasses
 import pathlib
 import re
 
-NOT_OURS = {".git", ".faas", "node_modules", "__pycache__", ".pytest_cache", "results"}
+# A fuzzer's corpus is bytes, whatever it looks like.
+NOT_OURS = {".git", ".faas", "node_modules", "__pycache__", ".pytest_cache", "results", "corpus"}
 CPP = {".cc", ".h"}
 PROGRAM_TEXT = CPP | {".py", ".sh", ".js", ".ts", ".lua", ".cmake"}
 
