@@ -4,6 +4,7 @@
 
 #include <boost/json/serialize.hpp>
 
+#include "base/units.h"
 #include "model/json.h"
 #include "model/names.h"
 #include "model/resources.h"
@@ -23,15 +24,26 @@ constexpr std::string_view kDeviceNames[] = {"nvidia.com/gpu", "amd.com/gpu", "i
 
 Result<void> check_env_vars(const std::map<std::string, std::string>& vars) {
   for (const auto& [key, value] : vars) {
-    if (key.empty()) return invalid_request("envVars: a name must not be empty");
-    if (key.find('=') != std::string::npos) {
-      return invalid_request(fmt::format("envVars: the name \"{}\" must not contain '='", key.substr(0, 64)));
-    }
+    TRY(check_variable_name("envVars", key));
     if (const auto bytes = key.size() + value.size() + 2; bytes > kEnvironmentStringBytesMax) {
       return invalid_request(fmt::format("envVars.{} has {} bytes, the limit is {}", key.substr(0, 64), bytes,
                                          kEnvironmentStringBytesMax));
     }
   }
+  return {};
+}
+
+Result<void> check_device(std::string_view field, std::string_view device, const std::string& amount) {
+  const auto count = parse_integer(amount);
+  if (amount.empty() || (count && *count >= 0)) return {};
+  return invalid_request(
+      fmt::format("{}.{} \"{}\" is not a whole number", field, device, amount.substr(0, 64)));
+}
+
+// What clients of the first releases send; read for their types only.
+Result<void> check_old_fields(const JsonFields& fields) {
+  TRY(fields.text("network"));
+  TRY(fields.text("registryAuth"));
   return {};
 }
 
@@ -52,6 +64,7 @@ Result<std::optional<Resources>> parse_resources(const JsonFields& fields, std::
   }
   for (const auto device : kDeviceNames) {
     TRY_ASSIGN(auto amount, parts.text(device));
+    TRY(check_device(name, device, amount));
     if (!amount.empty()) resources.devices.emplace(device, std::move(amount));
   }
   return std::optional(std::move(resources));
@@ -65,12 +78,6 @@ Result<FunctionName> parse_name(const JsonFields& fields) {
   TRY(check_name("service", name.name));
   TRY(check_name("namespace", name.name_space));
   return name;
-}
-
-json::object print_texts(const std::map<std::string, std::string>& texts) {
-  json::object object;
-  for (const auto& [key, value] : texts) object[key] = value;
-  return object;
 }
 
 json::object print_resources(const Resources& resources) {
@@ -101,11 +108,20 @@ Result<FunctionSpec> parse_function_spec(std::string_view text) {
   }
   TRY_ASSIGN(spec.labels, fields.texts("labels"));
   TRY_ASSIGN(spec.annotations, fields.texts("annotations"));
+  TRY(check_labels("labels", spec.labels));
+  TRY(check_labels("annotations", spec.annotations));
   TRY_ASSIGN(spec.limits, parse_resources(fields, "limits"));
   TRY_ASSIGN(spec.requests, parse_resources(fields, "requests"));
   TRY_ASSIGN(spec.read_only_root_filesystem, fields.flag("readOnlyRootFilesystem"));
+  TRY(check_old_fields(fields));
   TRY(parse_scale_range(spec));
   return spec;
+}
+
+json::object print_texts(const std::map<std::string, std::string>& texts) {
+  json::object object;
+  for (const auto& [key, value] : texts) object[key] = value;
+  return object;
 }
 
 void print_spec_fields(const FunctionSpec& spec, std::string_view name_key, json::object& object) {

@@ -101,7 +101,9 @@ TEST(FunctionSpec, AWrongTypeNamesTheField) {
 
 TEST(FunctionSpec, EnvironmentVariablesAreOnesTheKernelAccepts) {
   EXPECT_EQ(refusal(with(R"("envVars":{"":"x"})")), "envVars: a name must not be empty");
-  EXPECT_EQ(refusal(with(R"("envVars":{"A=B":"x"})")), "envVars: the name \"A=B\" must not contain '='");
+  EXPECT_EQ(refusal(with(R"("envVars":{"A=B":"x"})")),
+            "envVars: the name \"A=B\" may only have the characters A-Z a-z 0-9 . - _ and must not begin "
+            "with a digit");
   EXPECT_EQ(refusal(with(R"("envVars":{"A":"x\u0000y"})")), "envVars.A must not contain a NUL byte");
   EXPECT_EQ(refusal(with(R"("envVars":{"A\u0000":"x"})")), "envVars: a key must not contain a NUL byte");
   const auto sized = [](std::size_t n) { return with(R"("envVars":{"A":")" + std::string(n, 'x') + "\"}"); };
@@ -152,14 +154,13 @@ class SpecMaker {
     FunctionSpec spec{.name = {"f" + std::to_string(random_()), "ns" + std::to_string(random_())}};
     spec.image = "i" + text();
     spec.env_process = text();
-    spec.env_vars = texts();
+    for (const auto& [key, value] : texts()) spec.env_vars["V" + std::to_string(random_())] = value;
     spec.constraints = {text(), text()};
     if (coin()) spec.secrets = {"s1", "b.2"};
     if (coin()) spec.labels = texts();
     if (coin()) spec.annotations = texts();
     if (coin()) spec.limits = Resources{.memory = "1Gi", .cpu = coin() ? "2" : "", .devices = {}};
-    if (coin())
-      spec.requests = Resources{.memory = "", .cpu = "", .devices = {{"amd.com/gpu", "1" + text()}}};
+    if (coin()) spec.requests = Resources{.memory = "", .cpu = "", .devices = {{"amd.com/gpu", "12"}}};
     spec.read_only_root_filesystem = coin();
     return spec;
   }
@@ -175,7 +176,7 @@ class SpecMaker {
   }
   std::map<std::string, std::string> texts() {
     std::map<std::string, std::string> made;
-    for (auto n = random_() % 4; n > 0; --n) made["k" + text()] = text();
+    for (auto n = random_() % 4; n > 0; --n) made["k/" + std::to_string(random_())] = text();
     return made;
   }
   std::mt19937 random_;

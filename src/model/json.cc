@@ -184,6 +184,14 @@ Result<std::string> JsonFields::text(std::string_view name, std::size_t bytes_ma
   return found;
 }
 
+Result<std::string> JsonFields::bytes(std::string_view name) const {
+  TRY_ASSIGN(const auto* value, find(name));
+  if (value == nullptr) return std::string();
+  if (!value->is_string()) return wrong_kind(path(name), "a string", *value);
+  const auto& found = value->get_string();
+  return std::string(found.data(), found.size());
+}
+
 Result<bool> JsonFields::flag(std::string_view name) const {
   TRY_ASSIGN(const auto* value, find(name));
   if (value == nullptr) return false;

@@ -38,6 +38,8 @@ class JsonFields final {
 
   /// "" when absent. At most `bytes_max` bytes, no NUL.
   [[nodiscard]] Result<std::string> text(std::string_view name, std::size_t bytes_max = kJsonBytesMax) const;
+  /// As text(), NUL bytes included.
+  [[nodiscard]] Result<std::string> bytes(std::string_view name) const;
   /// false when absent.
   [[nodiscard]] Result<bool> flag(std::string_view name) const;
   /// Absent stays absent. A whole number from 0 to `max`.

@@ -56,6 +56,39 @@ Result<void> check_secret_name(std::string_view field, std::string_view name) {
   return {};
 }
 
+Result<void> check_variable_name(std::string_view field, std::string_view name) {
+  if (name.empty()) return invalid_request(fmt::format("{}: a name must not be empty", field));
+  const auto allowed = [](char c) { return is_name_character(c) || c == '.'; };
+  const bool digit_first = name.front() >= '0' && name.front() <= '9';
+  if (digit_first || !std::ranges::all_of(name, allowed)) {
+    return invalid_request(fmt::format(
+        "{}: the name \"{}\" may only have the characters A-Z a-z 0-9 . - _ and must not begin with a digit",
+        field, shown(name)));
+  }
+  return {};
+}
+
+Result<void> check_labels(std::string_view field,
+                          const std::optional<std::map<std::string, std::string>>& labels) {
+  if (!labels) return {};
+  for (const auto& [key, value] : *labels) {
+    if (key.empty()) return invalid_request(fmt::format("{}: a key must not be empty", field));
+    if (key.size() > kLabelKeyBytesMax) {
+      return invalid_request(fmt::format("{}: the key \"{}\" has {} bytes, the limit is {}", field,
+                                         shown(key), key.size(), kLabelKeyBytesMax));
+    }
+    if (std::ranges::any_of(key, [](char c) { return (c >= 0 && c <= ' ') || c == 0x7f; })) {
+      return invalid_request(
+          fmt::format("{}: the key \"{}\" must not contain spaces or control characters", field, shown(key)));
+    }
+    if (value.size() > kLabelValueBytesMax) {
+      return invalid_request(fmt::format("{}.{} has {} bytes, the limit is {}", field, shown(key),
+                                         value.size(), kLabelValueBytesMax));
+    }
+  }
+  return {};
+}
+
 std::string print_function_name(const FunctionName& name) {
   return name.name + "." + name.name_space;
 }

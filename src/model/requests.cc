@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "model/json.h"
+#include "model/names.h"
 #include "model/scale_labels.h"
 
 namespace faas {
@@ -29,6 +30,9 @@ Result<DeleteRequest> parse_delete_request(std::string_view text) {
   TRY_ASSIGN(request.function_name, fields.text("functionName"));
   TRY_ASSIGN(request.name_space, fields.text("namespace"));
   if (request.function_name.empty()) return invalid_request("functionName is required");
+  if (!request.name_space.empty()) {
+    TRY(check_name("namespace", request.name_space));
+  }
   return request;
 }
 

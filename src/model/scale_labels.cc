@@ -24,7 +24,26 @@ Result<std::optional<std::uint32_t>> label_count(const FunctionSpec& spec, std::
   return std::optional(static_cast<std::uint32_t>(*value));
 }
 
+struct LabelRow {
+  std::string_view label;
+  std::string_view values;
+  std::string_view help;
+};
+constexpr LabelRow kLabels[] = {
+    {kScaleMinLabel, "0 to 10000; default 1", "replicas a function is deployed with, and its least"},
+    {kScaleMaxLabel, "1 to 10000; default 20", "its most: scaling above it stops here"},
+    {kScaleFactorLabel, "1 to 100; default 20", "a step up, in percent of the maximum"},
+};
+
 }  // namespace
+
+std::string document_labels() {
+  std::string out = "| label | values | what it does |\n| --- | --- | --- |\n";
+  for (const auto& row : kLabels) {
+    out += fmt::format("| `{}` | {} | {} |\n", row.label, row.values, row.help);
+  }
+  return out;
+}
 
 Result<ScaleRange> parse_scale_range(const FunctionSpec& spec) {
   TRY_ASSIGN(const auto min, label_count(spec, kScaleMinLabel, 0, kReplicasMax));

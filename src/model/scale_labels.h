@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 
 #include "base/result.h"
 #include "model/function_spec.h"
@@ -27,5 +28,8 @@ struct ScaleRange {
 /// Errors: invalid, client: the text names the label; min is 0 to kReplicasMax, max 1 to kReplicasMax,
 /// min <= max, factor 1 to 100.
 [[nodiscard]] Result<ScaleRange> parse_scale_range(const FunctionSpec& spec);
+
+/// The labels that mean something to us, as a Markdown table, for docs/.
+[[nodiscard]] std::string document_labels();
 
 }  // namespace faas

@@ -1,7 +1,9 @@
-// What the JSON of a deployment and of a status have in common.
+// What the JSON of deployments, statuses and namespaces have in common.
 #pragma once
 
 #include <boost/json/object.hpp>
+#include <map>
+#include <string>
 #include <string_view>
 
 #include "model/function_spec.h"
@@ -11,5 +13,7 @@ namespace faas {
 /// Adds the deployment's fields to `object`, in the order OpenFaaS prints them, leaving out what is empty.
 /// `name_key` is "service" in a deployment and "name" in a status.
 void print_spec_fields(const FunctionSpec& spec, std::string_view name_key, boost::json::object& object);
+
+[[nodiscard]] boost::json::object print_texts(const std::map<std::string, std::string>& texts);
 
 }  // namespace faas
