@@ -14,6 +14,9 @@
 
 #include <array>
 #include <cerrno>
+#include <filesystem>
+#include <optional>
+#include <utility>
 
 namespace faas::process {
 namespace {
@@ -107,6 +110,11 @@ FAAS_IN_CHILD bool clone_host_parts(Confinement& confinement, StepFailure& failu
   for (auto& bind : confinement.binds) {
     if (!clone_tree(bind, true, failure)) return false;
   }
+  for (auto& remade : confinement.remade) {
+    for (auto& tree : remade.trees) {
+      if (!clone_tree(tree, true, failure)) return false;
+    }
+  }
   return true;
 }
 
@@ -179,6 +187,25 @@ FAAS_IN_CHILD void make_folders(const char* path) {
   }
 }
 
+FAAS_IN_CHILD bool remake(const Confinement::Remade& remade, StepFailure& failure) {
+  const char* folder = remade.folder.c_str();
+  if (!mount_tmpfs(folder, kMountNoExec, kDevOptions, true, failure)) return false;
+  for (const auto& tree : remade.trees) {
+    const char* path = tree.inside.c_str();
+    const long made = tree.file ? ::syscall(SYS_mknodat, AT_FDCWD, path, S_IFREG | 0644, 0)
+                                : ::syscall(SYS_mkdirat, AT_FDCWD, path, 0755);
+    if (made != 0 || !attach(tree.fd, path)) return failed(failure, "isolation: show again", path);
+  }
+  for (const auto& link : remade.links) {
+    if (::syscall(SYS_symlinkat, link.target.c_str(), AT_FDCWD, link.path.c_str()) != 0) {
+      return failed(failure, "isolation: symlink", link.path.c_str());
+    }
+  }
+  make_folders(remade.mount_point.c_str());
+  return set_attributes(folder, 0, MOUNT_ATTR_RDONLY, 0) ||
+         failed(failure, "isolation: mount_setattr", folder);
+}
+
 FAAS_IN_CHILD bool furnish(Confinement& confinement, StepFailure& failure) {
   const auto& isolation = confinement.isolation;
   unsigned long long attributes = MOUNT_ATTR_NOSUID;
@@ -191,6 +218,9 @@ FAAS_IN_CHILD bool furnish(Confinement& confinement, StepFailure& failure) {
     return failed(failure, "isolation: mount /proc");
   }
   if (!make_devices(confinement, failure)) return false;
+  for (const auto& remade : confinement.remade) {
+    if (!remake(remade, failure)) return false;
+  }
   for (const auto& path : isolation.tmpfs) {
     if (!mount_tmpfs(path.c_str(), 0, kTmpfsOptions, false, failure)) return false;
   }
@@ -255,6 +285,34 @@ FAAS_IN_CHILD bool drop_capabilities(StepFailure& failure) {
 
 }  // namespace
 
+namespace {
+
+// Reads what the nearest folder above `path` holds; nothing when `path` is there. What cannot be read or lies
+// in "/" itself shows in the child, when something is attached to the place that is missing.
+std::optional<Confinement::Remade> prepare_remade(const std::string& path) {
+  namespace fs = std::filesystem;
+  std::error_code error;
+  if (fs::is_directory(path, error)) return std::nullopt;
+  fs::path folder(path);
+  while (folder.has_relative_path() && !fs::is_directory(folder, error)) folder = folder.parent_path();
+  if (!folder.has_relative_path()) return std::nullopt;
+  Confinement::Remade remade{.folder = folder.string(), .mount_point = path, .trees = {}, .links = {}};
+  for (const auto& entry : fs::directory_iterator(folder, error)) {
+    const auto name = entry.path().string();
+    // In the way of what is to be made: it is no folder, or the loop above had gone on.
+    if (path.starts_with(name + "/")) continue;
+    if (entry.is_symlink(error)) {
+      remade.links.push_back({.target = fs::read_symlink(entry, error).string(), .path = name});
+    } else {
+      const bool file = !entry.is_directory(error);
+      remade.trees.push_back({.host = name, .inside = name, .read_only = true, .file = file, .fd = -1});
+    }
+  }
+  return remade;
+}
+
+}  // namespace
+
 Confinement::Confinement(const Isolation& wanted) : isolation(wanted) {
   namespaces = CLONE_NEWNS;
   if (wanted.user) namespaces |= CLONE_NEWUSER;
@@ -272,6 +330,9 @@ Confinement::Confinement(const Isolation& wanted) : isolation(wanted) {
       const auto path = std::string("/dev/") + name;
       devices.push_back({.host = path, .inside = path, .read_only = false, .file = true});
     }
+  }
+  for (const auto& path : wanted.mount_points) {
+    if (auto folder = prepare_remade(path)) remade.push_back(std::move(*folder));
   }
   for (const auto& path : wanted.writable) binds.push_back({.host = path, .inside = path});
   for (const auto& bind : wanted.binds) {

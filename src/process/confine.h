@@ -26,6 +26,18 @@ struct Confinement {
     int fd = -1;
   };
 
+  /// A folder that is made anew in memory, so that it can have one more in it.
+  struct Remade {
+    struct Link {
+      std::string target;
+      std::string path;
+    };
+    std::string folder;
+    std::string mount_point;  ///< below it
+    std::vector<Tree> trees;  ///< what it holds
+    std::vector<Link> links;
+  };
+
   const Isolation& isolation;
   unsigned long namespaces = 0;  ///< CLONE_NEW...
   std::string uid_map;           ///< for a user namespace
@@ -33,6 +45,7 @@ struct Confinement {
   int proc_fd = -1;
   std::vector<Tree> devices;
   std::vector<Tree> binds;
+  std::vector<Remade> remade;
 };
 
 /// Takes all steps, in the child. False: `failure` names the step.

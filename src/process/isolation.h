@@ -44,7 +44,11 @@ struct Isolation {
   bool read_only = true;  ///< the whole tree read-only, except what is below
   bool devices = true;    ///< /dev is null, zero, full, random, urandom, shm and nothing else
   std::vector<std::string> tmpfs{"/tmp"};  ///< private, empty, writable; one the root lacks is left out
-  std::vector<std::string> hidden;         ///< made empty and unreadable (the gateway's data_dir)
+  /// Folders that are there in any case, empty, for binds. Where the tree lacks one, the nearest folder above
+  /// is made anew in memory: what it holds shows up in it again, read-only. Not with `root`; never "/"
+  /// itself.
+  std::vector<std::string> mount_points;
+  std::vector<std::string> hidden;    ///< made empty and unreadable (the gateway's data_dir)
   std::vector<std::string> writable;  ///< folders of the host that stay visible and writable (a socket's)
   std::vector<Bind> binds;            ///< the same with another name inside; after `hidden`
   std::optional<RunAs> run_as;

@@ -55,6 +55,44 @@ class Sandbox : public ::testing::TestWithParam<bool> {
 INSTANTIATE_TEST_SUITE_P(AsRoot, Sandbox, ::testing::Values(false));
 INSTANTIATE_TEST_SUITE_P(InAUserNamespace, Sandbox, ::testing::Values(true));
 
+TEST_P(Sandbox, HasAPlaceForABindWhereTheTreeLacksOne) {
+  const auto given = make_folder("given");
+  std::ofstream(given + "/file") << "bytes";
+  const auto host = make_folder("host");
+  ::mkdir((host + "/folder").c_str(), 0755);
+  std::ofstream(host + "/folder/old") << "old";
+  std::ofstream(host + "/plain") << "plain";
+  std::filesystem::create_symlink("folder/old", host + "/link");
+  const auto missing = host + "/new/place";
+  isolation_.mount_points = {missing};
+  isolation_.binds = {{.host = given, .inside = missing, .read_only = true}};
+  const auto finished =
+      inside("cd " + host +
+             "; echo *; cat new/place/file link plain; for f in x new/x new/place/x folder/x; do "
+             "(echo > $f) 2>/dev/null && echo wrote $f; done; true");
+  EXPECT_EQ(finished.output, "folder link new plain\nbytesoldplain");
+  EXPECT_FALSE(std::filesystem::exists(host + "/new")) << "the machine's own folder is left alone";
+}
+
+TEST_P(Sandbox, APlaceThatIsThereNeedsNoMaking) {
+  const auto given = make_folder("given");
+  std::ofstream(given + "/file") << "bytes";
+  const auto host = make_folder("host");
+  std::ofstream(host + "/covered") << "x";
+  isolation_.mount_points = {host};
+  isolation_.binds = {{.host = given, .inside = host, .read_only = true}};
+  EXPECT_EQ(inside("cd " + host + "; echo *; cat file").output, "file\nbytes");
+}
+
+TEST_P(Sandbox, WhatIsHiddenBelowARemadeFolderStaysHidden) {
+  const auto host = make_folder("host");
+  const auto secret = make_folder("host/secret");
+  std::ofstream(secret + "/file") << "bytes";
+  isolation_.mount_points = {host + "/new"};
+  isolation_.hidden = {secret};
+  EXPECT_EQ(inside("cat " + secret + "/file 2>/dev/null; ls " + host).output, "new\nsecret\n");
+}
+
 TEST_P(Sandbox, SeesOnlyItsOwnProcesses) {
   const auto finished = inside("echo $$; cd /proc; echo [0-9]*");
   EXPECT_EQ(finished.output, "1\n1\n");
