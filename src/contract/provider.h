@@ -14,6 +14,8 @@
 #include "base/result.h"
 #include "model/function_spec.h"
 #include "model/function_status.h"
+#include "model/namespaces.h"
+#include "model/secret.h"
 #include "net/task.h"
 
 namespace faas {
@@ -31,6 +33,12 @@ struct FunctionEntry {
   std::uint32_t replicas = 0;                    ///< wanted
   std::vector<std::shared_ptr<Endpoint>> ready;  ///< replicas that take calls now
   std::string why_not_ready;                     ///< a sentence, when `ready` is empty and replicas > 0
+
+  // How the wanted version comes along, for those who wait for it.
+  std::uint32_t ready_wanted = 0;  ///< replicas of the wanted version among `ready`
+  std::string setback;             ///< a sentence: what went wrong with it last; empty: nothing yet
+  std::uint32_t setbacks = 0;      ///< how often something did, ever
+  bool startable = true;           ///< false: it was not even started, so that trying again seldom helps
 };
 
 struct TransparentHash {
@@ -63,7 +71,7 @@ class Provider {
   virtual ~Provider() = default;
 
   /// Stores a new function and returns; it starts afterwards, status tells how that goes.
-  /// Errors: already_exists (409); invalid (400); unavailable.
+  /// Errors: already_exists (409); invalid (400), also for a namespace or secret there is not; unavailable.
   virtual Task<Result<void>> deploy(const FunctionSpec& spec) = 0;
   /// Replaces a function, keeps its replica count; the old version serves until the new one is ready.
   /// Errors: not_found (404); invalid (400).
@@ -74,8 +82,29 @@ class Provider {
   virtual Task<Result<void>> scale(const FunctionName& name, std::uint32_t replicas) = 0;
   /// Errors: not_found.
   virtual Task<Result<FunctionStatus>> status(const FunctionName& name) = 0;
-  /// Ordered by name. An empty namespace means the default one.
+  /// Ordered by name. An empty namespace means the default one. Errors: not_found: there is no such
+  /// namespace.
   virtual Task<Result<std::vector<FunctionStatus>>> list(std::string_view name_space) = 0;
+
+  /// Stores a secret. Errors: already_exists; invalid: there is no such namespace.
+  virtual Task<Result<void>> create_secret(const SecretSpec& secret) = 0;
+  /// Replaces its bytes, in running functions too. Errors: not_found.
+  virtual Task<Result<void>> update_secret(const SecretSpec& secret) = 0;
+  /// Functions that run keep what they have. Errors: not_found.
+  virtual Task<Result<void>> remove_secret(const SecretName& name) = 0;
+  /// Ordered by name. An empty namespace means the default one. Errors: not_found: there is no such
+  /// namespace.
+  virtual Task<Result<std::vector<SecretName>>> secrets(std::string_view name_space) = 0;
+
+  /// Errors: already_exists.
+  virtual Task<Result<void>> create_namespace(const NamespaceSpec& spec) = 0;
+  /// Replaces labels and annotations. Errors: not_found.
+  virtual Task<Result<void>> update_namespace(const NamespaceSpec& spec) = 0;
+  /// Errors: not_found; invalid: it is the default one; already_exists: functions or secrets are in it.
+  virtual Task<Result<void>> remove_namespace(std::string_view name) = 0;
+  /// Ordered by name.
+  virtual Task<Result<std::vector<NamespaceSpec>>> namespaces() = 0;
+
   /// Constant; any thread.
   virtual ProviderInfo info() const = 0;
 };

@@ -22,7 +22,8 @@ class FunctionPlan final {
       if (!is_live(*one)) end(*one);
     }
     drop_surplus(wanted);
-    start_missing(wanted, slots);
+    start_missing(wanted, wanted.revision, wanted.replicas - current_, slots);
+    if (wanted.fallback != 0) start_missing(wanted, wanted.fallback, fallbacks_missing_, slots);
   }
 
   /// Whether slots were all that was lacking.
@@ -82,55 +83,57 @@ class FunctionPlan final {
     const auto ready = static_cast<std::uint32_t>(
         std::ranges::count(current.begin(), current.begin() + current_, Phase::ready,
                            [](const Seen* one) { return one->phase; }));
-    const std::size_t still_needed = wanted.replicas - ready;
-    for (std::size_t i = std::min(still_needed, older.size()); i < older.size(); ++i) dismiss(*older[i]);
-  }
-
-  void start_missing(const Wanted& wanted, std::uint32_t& slots) {
-    auto missing = wanted.replicas - current_;
-    if (missing == 0) return;
-    missing = std::min(missing, allowance(wanted));
-    starved_ = missing > slots;
-    missing = std::min(missing, slots);
-    slots -= missing;
-    for (; missing > 0; --missing) {
-      out_.actions.push_back(
-          {.kind = Action::Kind::start, .function = wanted.function, .revision = wanted.revision, .id = 0});
+    const std::uint32_t still_needed = wanted.replicas - ready;
+    const auto kept = std::min<std::size_t>(still_needed, older.size());
+    for (std::size_t i = kept; i < older.size(); ++i) dismiss(*older[i]);
+    fallbacks_missing_ = still_needed;
+    for (std::size_t i = 0; i < kept; ++i) {
+      if (older[i]->phase == Phase::ready || older[i]->revision == wanted.fallback) --fallbacks_missing_;
     }
   }
 
-  // How many may be started now.
-  std::uint32_t allowance(const Wanted& wanted) {
+  void start_missing(const Wanted& wanted, Revision revision, std::uint32_t missing, std::uint32_t& slots) {
+    if (missing == 0) return;
+    missing = std::min(missing, allowance(wanted, revision));
+    starved_ |= missing > slots;
+    missing = std::min(missing, slots);
+    slots -= missing;
+    started_ += missing;
+    for (; missing > 0; --missing) {
+      out_.actions.push_back(
+          {.kind = Action::Kind::start, .function = wanted.function, .revision = revision, .id = 0});
+    }
+  }
+
+  // How many of a revision may be started now.
+  std::uint32_t allowance(const Wanted& wanted, Revision revision) {
     const auto existing_max = wanted.replicas * patience_.existing_per_replica_max;
-    const auto existing = static_cast<std::uint32_t>(seen_.size());
+    const auto existing = static_cast<std::uint32_t>(seen_.size()) + started_;
     auto allowed = existing < existing_max ? existing_max - existing : 0;
 
     std::uint32_t starting = 0;
     for (const auto* one : seen_) {
-      if (one->revision != wanted.revision || !holds_slot(*one, now_, patience_)) continue;
+      if (one->revision != revision || !holds_slot(*one, now_, patience_)) continue;
       ++starting;
       look_again(one->started + patience_.starting_slot);
     }
     allowed = std::min(allowed, starting < patience_.starting_max ? patience_.starting_max - starting : 0);
 
-    const auto setback = setbacks_.find(wanted.function);
-    if (setback == setbacks_.end() || setback->second.revision != wanted.revision ||
-        setback->second.failures == 0) {
-      return allowed;
-    }
+    const auto setback = setbacks_.find(revision);
+    if (setback == setbacks_.end() || setback->second.failures == 0) return allowed;
     if (const auto due = retry_at(setback->second, patience_); now_ < due) {
       look_again(due);
       return 0;
     }
-    return std::min(allowed, allowance_after(wanted, setback->second.last));
+    return std::min(allowed, allowance_after(wanted, revision, setback->second.last));
   }
 
   // After a failure one replica goes first; the longer it lasts, the more may follow.
-  std::uint32_t allowance_after(const Wanted& wanted, TimePoint failure) {
+  std::uint32_t allowance_after(const Wanted& wanted, Revision revision, TimePoint failure) {
     std::uint32_t since_then = 0;
     auto ready_since = TimePoint::max();
     for (const auto* one : seen_) {
-      if (one->revision != wanted.revision || one->started < failure) continue;
+      if (one->revision != revision || one->started < failure) continue;
       const bool ready = one->phase == Phase::ready;
       if (ready) ready_since = std::min(ready_since, one->since);
       if (ready || holds_slot(*one, now_, patience_)) ++since_then;
@@ -153,6 +156,8 @@ class FunctionPlan final {
   std::vector<const Seen*> seen_;
   bool starved_ = false;
   std::uint32_t current_ = 0;  // live ones of the wanted revision that stay
+  std::uint32_t fallbacks_missing_ = 0;
+  std::uint32_t started_ = 0;
 };
 
 }  // namespace
@@ -197,6 +202,7 @@ Setback after_failure(Setback before, const Failure& failure, TimePoint now, con
   const bool same_round = before.failures > 0 && failure.started < before.last;
   if (!same_round) {
     before.failures = lasted ? 1 : before.failures + 1;
+    ++before.total;
     before.last = now;
   }
   before.reason = failure.reason;

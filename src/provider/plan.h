@@ -4,6 +4,7 @@
 // One function at a time:
 //   missing replicas of the wanted revision are started, with backoff after failures;
 //   replicas of older revisions go as ready ones of the new revision take their place (start first);
+//   until then the last revision that was ever ready is kept at as many as are still needed;
 //   one that goes leaves the snapshot (drain), is asked to end (terminate) and in the end is killed.
 #pragma once
 
@@ -24,6 +25,7 @@ struct Wanted {
   std::string function;  ///< "name.namespace"
   std::uint32_t replicas = 0;
   Revision revision = 0;
+  Revision fallback = 0;  ///< an older one that has been ready, while this one never was; 0: none
 };
 
 /// A replica's life, in order. Those that ended are no longer seen: they are in Setbacks, if they failed.
@@ -49,11 +51,12 @@ struct Seen {
 struct Setback {
   Revision revision = 0;
   std::uint32_t failures = 0;  ///< in a row
+  std::uint32_t total = 0;     ///< ever
   TimePoint last{};
   std::string reason;   ///< "CrashLoop", "CommandNotFound"
   std::string message;  ///< "exit status 1: no such module"
 };
-using Setbacks = std::map<std::string, Setback, std::less<>>;  ///< by function
+using Setbacks = std::map<Revision, Setback>;
 
 /// How long each thing may take, and how many at a time.
 struct Patience {

@@ -110,8 +110,41 @@ TEST(Plan, AReplicaThatDoesNotEndIsKilled) {
   EXPECT_THAT(plan({}, {seen(7, 1, Phase::killed)}, {}, at(1h)).actions, IsEmpty());
 }
 
+Wanted echo_over(Revision fallback, std::uint32_t replicas, Revision revision) {
+  auto wanted = echo(replicas, revision);
+  wanted.fallback = fallback;
+  return wanted;
+}
+
+TEST(Plan, ALastGoodVersionThatDiedIsStartedAgainWhileTheNewOneIsNotReady) {
+  const Setbacks setbacks{{2, {.revision = 2, .failures = 9, .last = at(0s)}}};
+  EXPECT_THAT(plan({echo_over(1, 2, 2)}, {seen(7, 1, Phase::ready)}, setbacks, at(1ms)).actions,
+              ElementsAre(Start("echo", 1)))
+      << "one is still there";
+  EXPECT_THAT(plan({echo_over(1, 1, 2)}, {seen(7, 1, Phase::starting)}, setbacks, at(1ms)).actions, IsEmpty())
+      << "one is coming up";
+  EXPECT_THAT(plan({echo_over(1, 1, 2)}, {}, {}, at(0s)).actions,
+              ElementsAre(Start("echo", 2), Start("echo", 1)))
+      << "after a restart there is neither";
+  EXPECT_THAT(plan({echo_over(1, 1, 2)}, {seen(8, 2, Phase::ready)}, {}, at(0s)).actions, IsEmpty())
+      << "the new one is ready";
+}
+
+TEST(Plan, ALastGoodVersionHasABackoffOfItsOwn) {
+  const Setbacks setbacks{{2, {.revision = 2, .failures = 9, .last = at(0s)}},
+                          {1, {.revision = 1, .failures = 1, .last = at(0s)}}};
+  const auto early = plan({echo_over(1, 1, 2)}, {}, setbacks, at(50ms));
+  EXPECT_THAT(early.actions, IsEmpty());
+  EXPECT_EQ(early.next, at(100ms));
+  EXPECT_THAT(plan({echo_over(1, 1, 2)}, {}, setbacks, at(100ms)).actions, ElementsAre(Start("echo", 1)));
+}
+
+TEST(Plan, AFunctionAtZeroNeedsNoVersionToFallBackOn) {
+  EXPECT_THAT(plan({echo_over(1, 0, 2)}, {}, {}, at(0s)).actions, IsEmpty());
+}
+
 TEST(Plan, AFailureDelaysTheNextStart) {
-  const Setbacks setbacks{{"echo", {.revision = 1, .failures = 3, .last = at(0s)}}};
+  const Setbacks setbacks{{1, {.revision = 1, .failures = 3, .last = at(0s)}}};
   const auto early = plan({echo(1, 1)}, {}, setbacks, at(399ms));
   EXPECT_THAT(early.actions, IsEmpty());
   EXPECT_EQ(early.next, at(400ms));
@@ -121,7 +154,7 @@ TEST(Plan, AFailureDelaysTheNextStart) {
 }
 
 TEST(Plan, AfterAFailureOneReplicaGoesFirstAndOthersFollowWhenItLasts) {
-  const Setbacks setbacks{{"echo", {.revision = 1, .failures = 1, .last = at(0s)}}};
+  const Setbacks setbacks{{1, {.revision = 1, .failures = 1, .last = at(0s)}}};
   const auto starts = [&](std::vector<Seen> replicas, Duration now) {
     return plan({echo(9, 1)}, std::move(replicas), setbacks, at(now)).actions.size();
   };
@@ -289,7 +322,7 @@ class World {
     const Failure failure{.revision = one.revision,
                           .started = one.started,
                           .ready_since = one.phase == Phase::ready ? one.since : TimePoint::max()};
-    setbacks[one.function] = after_failure(setbacks[one.function], failure, now);
+    setbacks[one.revision] = after_failure(setbacks[one.revision], failure, now);
   }
 
   std::mt19937 random_;

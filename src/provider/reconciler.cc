@@ -20,7 +20,8 @@ Task<> wait_for(net::Event& event) {
 }
 
 bool same_entry(const FunctionEntry& a, const FunctionEntry& b) {
-  return a.replicas == b.replicas && a.ready == b.ready && a.why_not_ready == b.why_not_ready;
+  return a.replicas == b.replicas && a.ready == b.ready && a.why_not_ready == b.why_not_ready &&
+         a.ready_wanted == b.ready_wanted && a.setback == b.setback && a.setbacks == b.setbacks;
 }
 
 }  // namespace
@@ -32,8 +33,28 @@ Reconciler::Reconciler(Runtime& runtime, SnapshotListener& listener, net::Event&
 void Reconciler::keep(FunctionRecord record) {
   auto function = print_function_name(record.spec.name);
   auto spec = std::make_shared<const FunctionSpec>(record.spec);
-  functions_.insert_or_assign(std::move(function),
-                              Function{.record = std::move(record), .spec = std::move(spec)});
+  auto good = record.good ? std::make_shared<const FunctionSpec>(record.good->spec) : nullptr;
+  functions_.insert_or_assign(
+      std::move(function),
+      Function{.record = std::move(record), .spec = std::move(spec), .good = std::move(good)});
+}
+
+bool Reconciler::Function::knows(Revision revision) const {
+  return revision == record.revision || (record.good && revision == record.good->revision);
+}
+
+const std::shared_ptr<const FunctionSpec>& Reconciler::Function::spec_of(Revision revision) const {
+  return revision == record.revision ? spec : good;
+}
+
+// A version that is on its way out has nobody left to learn from its failures.
+void Reconciler::forget_setbacks() {
+  std::set<Revision> known;
+  for (const auto& [function, one] : functions_) {
+    known.insert(one.record.revision);
+    if (one.record.good) known.insert(one.record.good->revision);
+  }
+  std::erase_if(setbacks_, [&known](const auto& item) { return !known.contains(item.first); });
 }
 
 void Reconciler::load(std::vector<FunctionRecord> records) {
@@ -42,6 +63,7 @@ void Reconciler::load(std::vector<FunctionRecord> records) {
 
 void Reconciler::put(FunctionRecord record) {
   keep(std::move(record));
+  if (!setbacks_.empty()) forget_setbacks();
   publish();
   changed_.set();
 }
@@ -57,7 +79,7 @@ void Reconciler::set_replicas(const FunctionName& name, std::uint32_t replicas) 
 void Reconciler::erase(const FunctionName& name) {
   const auto function = print_function_name(name);
   functions_.erase(function);
-  setbacks_.erase(function);
+  if (!setbacks_.empty()) forget_setbacks();
   publish();
   changed_.set();
 }
@@ -81,27 +103,50 @@ FunctionStatus Reconciler::status(const FunctionRecord& record) const {
   for (const auto& [id, known] : replicas_) {
     if (known.observed.function == function) replicas.push_back(&known);
   }
-  const auto stands = standing(function, record, replicas);
+  const auto stands = standing(record, replicas);
   FunctionStatus status{.spec = record.spec,
                         .replicas = record.replicas,
                         .available_replicas = stands.ready,
                         .created_at = record.created_at};
   status.conditions.push_back(describe(stands));
+  if (stands.setback != nullptr) {
+    status.conditions.push_back({.type = "LastFailure",
+                                 .holds = true,
+                                 .reason = stands.setback->reason,
+                                 .message = describe(*stands.setback)});
+  }
   return status;
 }
 
-Standing Reconciler::standing(const std::string& function, const FunctionRecord& record,
-                              const std::vector<const Known*>& replicas) const {
+Standing Reconciler::standing(const FunctionRecord& record, const std::vector<const Known*>& replicas) const {
   Standing stands{.wanted = record.replicas};
   for (const auto* known : replicas) {
     if (known->phase != Phase::ready) continue;
     ++stands.ready;
     if (known->observed.revision == record.revision) ++stands.ready_current;
   }
-  const auto setback = setbacks_.find(function);
-  if (setback != setbacks_.end() && setback->second.revision == record.revision)
-    stands.setback = &setback->second;
+  const auto setback = setbacks_.find(record.revision);
+  if (setback != setbacks_.end()) stands.setback = &setback->second;
   return stands;
+}
+
+std::shared_ptr<const FunctionEntry> Reconciler::entry_of(const FunctionRecord& record,
+                                                          const std::vector<const Known*>& replicas) const {
+  const auto stands = standing(record, replicas);
+  auto entry = std::make_shared<FunctionEntry>();
+  entry->name = record.spec.name;
+  entry->replicas = record.replicas;
+  for (const auto* replica : replicas) {
+    if (replica->phase == Phase::ready) entry->ready.push_back(replica->endpoint);
+  }
+  if (entry->ready.empty() && entry->replicas > 0) entry->why_not_ready = describe(stands).message;
+  entry->ready_wanted = stands.ready_current;
+  if (stands.setback != nullptr) {
+    entry->setback = describe(*stands.setback);
+    entry->setbacks = stands.setback->total;
+    entry->startable = stands.setback->reason == kCrashLoop;
+  }
+  return entry;
 }
 
 void Reconciler::publish() {
@@ -112,24 +157,14 @@ void Reconciler::publish() {
 
   bool changed = published_ == nullptr || published_->functions.size() != functions_.size();
   for (const auto& [function, known] : functions_) {
-    auto entry = std::make_shared<FunctionEntry>();
-    entry->name = known.record.spec.name;
-    entry->replicas = known.record.replicas;
-    const auto& replicas = by_function[function];
-    for (const auto* replica : replicas) {
-      if (replica->phase == Phase::ready) entry->ready.push_back(replica->endpoint);
-    }
-    if (entry->ready.empty() && entry->replicas > 0) {
-      entry->why_not_ready = describe(standing(function, known.record, replicas)).message;
-    }
-    std::shared_ptr<const FunctionEntry> shared = std::move(entry);
+    auto entry = entry_of(known.record, by_function[function]);
     if (published_ != nullptr) {
       const auto before = published_->functions.find(function);
-      const bool same = before != published_->functions.end() && same_entry(*before->second, *shared);
-      if (same) shared = before->second;
+      const bool same = before != published_->functions.end() && same_entry(*before->second, *entry);
+      if (same) entry = before->second;
       changed |= !same;
     }
-    snapshot->functions.emplace(function, std::move(shared));
+    snapshot->functions.emplace(function, std::move(entry));
   }
   if (!changed) return;
   published_ = std::move(snapshot);
@@ -138,12 +173,26 @@ void Reconciler::publish() {
 
 void Reconciler::note_failure(const std::string& function, const Failure& failure, TimePoint now) {
   const auto wanted = functions_.find(function);
-  // A version that is on its way out has nobody left to learn from its failure.
-  if (wanted == functions_.end() || wanted->second.record.revision != failure.revision) return;
-  auto& setback = setbacks_[function];
+  if (wanted == functions_.end() || !wanted->second.knows(failure.revision)) return;
+  auto& setback = setbacks_[failure.revision];
   setback = after_failure(std::move(setback), failure, now, patience_);
   log::print("{}: {}; next try in {}", function, failure.message,
              print_duration(std::max(Duration::zero(), retry_at(setback, patience_) - now)));
+}
+
+void Reconciler::take_ready(Known& known) {
+  known.phase = Phase::ready;
+  known.since = known.observed.ready_since;
+  known.endpoint = std::make_shared<Endpoint>();
+  known.endpoint->address = known.observed.address;
+  const auto found = functions_.find(known.observed.function);
+  if (found == functions_.end()) return;
+  auto& [record, spec, good] = found->second;
+  if (record.proven || record.revision != known.observed.revision) return;
+  record.proven = true;
+  record.good.reset();
+  good.reset();
+  if (proven_) proven_(record.spec.name, record.revision);
 }
 
 void Reconciler::take_end(const Known& known, TimePoint now) {
@@ -153,7 +202,7 @@ void Reconciler::take_end(const Known& known, TimePoint now) {
                {.revision = observed.revision,
                 .started = observed.started,
                 .ready_since = observed.ready_since,
-                .reason = "CrashLoop",
+                .reason = std::string(kCrashLoop),
                 .message = observed.end},
                now);
 }
@@ -173,10 +222,7 @@ void Reconciler::take_in(std::vector<Replica> observed, TimePoint now) {
     }
     present.insert(id);
     if (known.phase == Phase::starting && known.observed.state == Replica::State::ready) {
-      known.phase = Phase::ready;
-      known.since = known.observed.ready_since;
-      known.endpoint = std::make_shared<Endpoint>();
-      known.endpoint->address = known.observed.address;
+      take_ready(known);
     }
   }
   std::erase_if(replicas_, [&](const auto& item) { return !present.contains(item.first); });
@@ -185,8 +231,11 @@ void Reconciler::take_in(std::vector<Replica> observed, TimePoint now) {
 Plan Reconciler::decide(TimePoint now) const {
   std::vector<Wanted> wanted;
   for (const auto& [function, known] : functions_) {
-    wanted.push_back(
-        {.function = function, .replicas = known.record.replicas, .revision = known.record.revision});
+    const auto& record = known.record;
+    wanted.push_back({.function = function,
+                      .replicas = record.replicas,
+                      .revision = record.revision,
+                      .fallback = record.good ? record.good->revision : 0});
   }
   std::vector<Seen> seen;
   for (const auto& [id, known] : replicas_) {
@@ -224,18 +273,19 @@ void Reconciler::mark(const std::vector<Action>& actions, TimePoint now) {
 }
 
 Task<> Reconciler::act(std::vector<Action> actions, TimePoint now) {
-  std::set<std::string> failed;
+  std::set<Revision> failed;
   for (const auto& action : actions) {
     if (action.kind == Action::Kind::terminate) runtime_.stop(action.id, Stop::politely);
     if (action.kind == Action::Kind::kill) runtime_.stop(action.id, Stop::at_once);
-    if (action.kind != Action::Kind::start || failed.contains(action.function)) continue;
+    if (action.kind != Action::Kind::start || failed.contains(action.revision)) continue;
     // While an earlier start was awaited, somebody may have changed his mind: the next plan will know.
     const auto wanted = functions_.find(action.function);
-    if (wanted == functions_.end() || wanted->second.record.revision != action.revision) continue;
-    const ReplicaPlan replica{.id = next_id_++, .revision = action.revision, .spec = wanted->second.spec};
+    if (wanted == functions_.end() || !wanted->second.knows(action.revision)) continue;
+    const ReplicaPlan replica{
+        .id = next_id_++, .revision = action.revision, .spec = wanted->second.spec_of(action.revision)};
     const auto started = co_await runtime_.start(replica);
     if (started) continue;
-    failed.insert(action.function);
+    failed.insert(action.revision);
     const bool missing = started.error().code == Code::not_found;
     note_failure(action.function,
                  {.revision = action.revision,

@@ -6,6 +6,7 @@
 //           shutdown() first.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -29,6 +30,9 @@ class Reconciler final {
              const Patience& patience = {});
   Reconciler(const Reconciler&) = delete;
   Reconciler& operator=(const Reconciler&) = delete;
+
+  /// What to tell when a revision is ready for the first time ever. Before start().
+  void on_proven(std::function<void(const FunctionName&, Revision)> tell) { proven_ = std::move(tell); }
 
   /// What the store holds, before start().
   void load(std::vector<FunctionRecord> records);
@@ -61,20 +65,29 @@ class Reconciler final {
   struct Function {
     FunctionRecord record;
     std::shared_ptr<const FunctionSpec> spec;
+    std::shared_ptr<const FunctionSpec> good;  ///< of record.good
+
+    [[nodiscard]] bool knows(Revision revision) const;
+    /// What a revision runs; null when it is neither wanted nor the good one.
+    [[nodiscard]] const std::shared_ptr<const FunctionSpec>& spec_of(Revision revision) const;
   };
 
   void keep(FunctionRecord record);
   Task<> run();
   Task<> end_all(Stop how, TimePoint deadline);
   void take_in(std::vector<Replica> observed, TimePoint now);
+  void take_ready(Known& known);
   void take_end(const Known& known, TimePoint now);
   void note_failure(const std::string& function, const Failure& failure, TimePoint now);
   [[nodiscard]] Plan decide(TimePoint now) const;
   void mark(const std::vector<Action>& actions, TimePoint now);
   Task<> act(std::vector<Action> actions, TimePoint now);
-  [[nodiscard]] Standing standing(const std::string& function, const FunctionRecord& record,
+  [[nodiscard]] Standing standing(const FunctionRecord& record,
                                   const std::vector<const Known*>& replicas) const;
+  [[nodiscard]] std::shared_ptr<const FunctionEntry> entry_of(
+      const FunctionRecord& record, const std::vector<const Known*>& replicas) const;
   void publish();
+  void forget_setbacks();
 
   Runtime& runtime_;
   SnapshotListener& listener_;
@@ -86,6 +99,7 @@ class Reconciler final {
   Setbacks setbacks_;
   std::shared_ptr<const Snapshot> published_;
   std::string observe_error_;
+  std::function<void(const FunctionName&, Revision)> proven_;
   std::optional<net::Running<void>> running_;  // last: it uses all of the above
 };
 

@@ -174,12 +174,68 @@ TEST_F(ReconcilerTest, AnUpdateThatNeverGetsReadyLeavesTheOldVersionServing) {
   EXPECT_EQ(condition().reason, "Available");
 }
 
+TEST_F(ReconcilerTest, AVersionIsProvenOnceAndTheOneBeforeComesBackWhileItIsNot) {
+  std::vector<Revision> proven;
+  reconciler_.on_proven([&proven](const FunctionName&, Revision revision) { proven.push_back(revision); });
+  auto update = record(2);
+  update.good = {.spec = record(1).spec, .revision = 1};
+  update.good->spec.env_process = "old";
+  reconciler_.load({update});  // as after kill -9: nothing runs
+  step(at(0s));
+  EXPECT_THAT(runtime_.log, ElementsAre("start 2", "start 1"));
+  runtime_.get_ready(2);
+  step(at(1s));
+  EXPECT_THAT(listener_.ready("echo.ns"), ElementsAre("unix:/2"));
+  EXPECT_THAT(proven, IsEmpty()) << "the old one proves nothing new";
+  runtime_.end(1, "exit status 1: boom");
+  runtime_.end(2, "signal: killed");
+  EXPECT_EQ(step(at(2s)), at(2s) + 100ms);
+  EXPECT_EQ(condition().message, "exit status 1: boom") << "of the wanted version";
+  step(at(2s) + 100ms);
+  EXPECT_THAT(runtime_.log, ElementsAre("start 2", "start 1", "start 2", "start 1"));
+  runtime_.get_ready(3);
+  step(at(3s));
+  EXPECT_THAT(proven, ElementsAre(2u));
+  EXPECT_THAT(listener_.ready("echo.ns"), ElementsAre("unix:/3"));
+  EXPECT_THAT(runtime_.log.back(), "SIGTERM 4") << "the good one is of no use any more";
+}
+
+TEST_F(ReconcilerTest, WhoWaitsIsToldOfEverySetback) {
+  const auto entry = [this] { return listener_.last->functions.at("echo.ns"); };
+  reconciler_.put(record(1));
+  step(at(0s));
+  EXPECT_EQ(entry()->ready_wanted, 0u);
+  for (ReplicaId id = 1; id <= 3; ++id) {
+    runtime_.end(id, "exit status 1: boom");
+    step(step(at(std::chrono::seconds(id))));
+    EXPECT_EQ(entry()->setbacks, id);
+  }
+  EXPECT_EQ(entry()->setback, "exit status 1: boom (3 failures in a row)");
+  EXPECT_TRUE(entry()->startable);
+  runtime_.refusal = Error{.text = "no such program"};
+  runtime_.end(4, "exit status 1: boom");
+  step(step(at(5s)));
+  EXPECT_FALSE(entry()->startable);
+}
+
+TEST_F(ReconcilerTest, AMessageIsOneShortLine) {
+  reconciler_.put(record(1));
+  step(at(0s));
+  runtime_.end(1, "exit status 1:\n\x1b[31m" + std::string(600, 'x'));
+  step(at(1s));
+  EXPECT_LE(condition().message.size(), kMessageBytesMax + 3);
+  EXPECT_THAT(condition().message, testing::StartsWith("exit status 1:  [31mxxx"));
+  EXPECT_THAT(condition().message, testing::EndsWith("x..."));
+}
+
 TEST_F(ReconcilerTest, ACrashIsToldAndTriedAgainLater) {
   reconciler_.put(record(1));
   step(at(0s));
   runtime_.end(1, "exit status 1: boom");
   EXPECT_EQ(step(at(1s)), at(1s) + 100ms);
   EXPECT_EQ(condition(), (Condition{"Ready", false, "CrashLoop", "exit status 1: boom"}));
+  EXPECT_EQ(reconciler_.status(*reconciler_.find({"echo", "ns"})).conditions.at(1),
+            (Condition{"LastFailure", true, "CrashLoop", "exit status 1: boom"}));
   EXPECT_EQ(listener_.last->functions.at("echo.ns")->why_not_ready, "exit status 1: boom");
   step(at(1s) + 100ms);
   runtime_.end(2, "exit status 1: boom");

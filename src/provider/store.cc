@@ -12,12 +12,21 @@ namespace faas::provider {
 namespace {
 
 // The schema's number in the file's user_version. A change is a further entry of kMigrations.
-constexpr std::int64_t kSchema = 1;
+constexpr std::int64_t kSchema = 2;
 constexpr const char* kMigrations[] = {
     "CREATE TABLE functions (name TEXT NOT NULL, namespace TEXT NOT NULL, spec TEXT NOT NULL,"
     " replicas INTEGER NOT NULL, revision INTEGER NOT NULL, created_at INTEGER NOT NULL,"
     " PRIMARY KEY (name, namespace)) WITHOUT ROWID;"
-    "CREATE TABLE counters (revision INTEGER NOT NULL); INSERT INTO counters VALUES (0);"};
+    "CREATE TABLE counters (revision INTEGER NOT NULL); INSERT INTO counters VALUES (0);",
+    "ALTER TABLE functions ADD COLUMN proven INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE functions ADD COLUMN good_spec TEXT;"
+    "ALTER TABLE functions ADD COLUMN good_revision INTEGER NOT NULL DEFAULT 0;"
+    "CREATE TABLE namespaces (name TEXT NOT NULL PRIMARY KEY, spec TEXT NOT NULL) WITHOUT ROWID;"
+    "INSERT INTO namespaces SELECT DISTINCT namespace, json_object('name', namespace) FROM functions;"
+    "INSERT OR IGNORE INTO namespaces VALUES ('openfaas-fn', '{\"name\":\"openfaas-fn\"}');"};
+
+constexpr std::string_view kStoredDefault = "openfaas-fn";
+static_assert(kStoredDefault == kDefaultNamespace, "migration 2 has it in its text");
 
 // Somebody looking into the file with the sqlite3 program may hold it for a moment.
 constexpr int kBusyMilliseconds = 1000;
@@ -26,13 +35,23 @@ constexpr const char* kStatements[] = {
     "BEGIN IMMEDIATE",
     "COMMIT",
     "ROLLBACK",
-    "SELECT name, namespace, spec, replicas, revision, created_at FROM functions ORDER BY name, namespace",
-    "SELECT created_at FROM functions WHERE name = ?1 AND namespace = ?2",
+    "SELECT spec, replicas, revision, created_at, proven, good_spec, good_revision, name, namespace"
+    " FROM functions ORDER BY name, namespace",
+    "SELECT spec, replicas, revision, created_at, proven, good_spec, good_revision, name, namespace"
+    " FROM functions WHERE name = ?1 AND namespace = ?2",
     "UPDATE counters SET revision = revision + 1 RETURNING revision",
-    "INSERT INTO functions VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-    "UPDATE functions SET spec = ?3, replicas = ?4, revision = ?5 WHERE name = ?1 AND namespace = ?2",
+    "INSERT INTO functions (name, namespace, spec, replicas, revision, created_at)"
+    " VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+    "UPDATE functions SET good_spec = CASE WHEN proven THEN spec ELSE good_spec END,"
+    " good_revision = CASE WHEN proven THEN revision ELSE good_revision END,"
+    " proven = 0, spec = ?3, replicas = ?4, revision = ?5 WHERE name = ?1 AND namespace = ?2",
     "UPDATE functions SET replicas = ?3 WHERE name = ?1 AND namespace = ?2",
+    "UPDATE functions SET proven = 1, good_spec = NULL, good_revision = 0"
+    " WHERE name = ?1 AND namespace = ?2 AND revision = ?3",
     "DELETE FROM functions WHERE name = ?1 AND namespace = ?2",
+    "SELECT spec FROM namespaces ORDER BY name",
+    "INSERT OR REPLACE INTO namespaces VALUES (?1, ?2)",
+    "DELETE FROM namespaces WHERE name = ?1",
 };
 
 std::int64_t to_microseconds(std::chrono::system_clock::time_point time) {
@@ -162,24 +181,55 @@ Result<void> Store::prepare() {
   return {};
 }
 
+namespace {
+
+// A row of kSelect or kSelectOne. A good version that cannot be read any more is none.
+Result<FunctionRecord> read_record(const Query& row) {
+  TRY_ASSIGN(auto spec, parse_function_spec(row.text(0)));
+  FunctionRecord record{.spec = std::move(spec),
+                        .replicas = static_cast<std::uint32_t>(row.number(1)),
+                        .revision = static_cast<std::uint64_t>(row.number(2)),
+                        .created_at = from_microseconds(row.number(3)),
+                        .proven = row.number(4) != 0,
+                        .good = {}};
+  auto good = parse_function_spec(row.text(5));
+  if (good) record.good = {.spec = std::move(*good), .revision = static_cast<std::uint64_t>(row.number(6))};
+  return record;
+}
+
+}  // namespace
+
 Result<Store::Contents> Store::load() {
   Contents contents;
   Query query(statements_[kSelect]);
   int code = 0;
   while ((code = query.step()) == SQLITE_ROW) {
-    auto spec = parse_function_spec(query.text(2));
-    if (!spec) {
+    auto record = read_record(query);
+    if (record) {
+      contents.functions.push_back(std::move(*record));
+    } else {
       contents.unreadable.push_back(
-          fmt::format("{}: function {}.{}: {}", path_, query.text(0), query.text(1), spec.error().text));
-      continue;
+          fmt::format("{}: function {}.{}: {}", path_, query.text(7), query.text(8), record.error().text));
     }
-    contents.functions.push_back({.spec = std::move(*spec),
-                                  .replicas = static_cast<std::uint32_t>(query.number(3)),
-                                  .revision = static_cast<std::uint64_t>(query.number(4)),
-                                  .created_at = from_microseconds(query.number(5))});
   }
   if (code != SQLITE_DONE) return failure("read");
+  TRY(load_namespaces(contents));
   return contents;
+}
+
+Result<void> Store::load_namespaces(Contents& contents) {
+  Query query(statements_[kNamespaces]);
+  int code = 0;
+  while ((code = query.step()) == SQLITE_ROW) {
+    auto spec = parse_namespace(query.text(0));
+    if (spec) {
+      contents.namespaces.push_back(std::move(*spec));
+    } else {
+      contents.unreadable.push_back(fmt::format("{}: namespace: {}", path_, spec.error().text));
+    }
+  }
+  if (code != SQLITE_DONE) return failure("read");
+  return {};
 }
 
 // In one transaction: the next revision, then the row. `statement` is kInsert or kReplace.
@@ -234,7 +284,7 @@ class Transaction final {
 
 Result<FunctionRecord> Store::insert(const FunctionSpec& spec, std::uint32_t replicas) {
   const auto now = to_microseconds(std::chrono::system_clock::now());
-  FunctionRecord record{.spec = spec, .replicas = replicas, .created_at = from_microseconds(now)};
+  FunctionRecord record{.spec = spec, .replicas = replicas, .created_at = from_microseconds(now), .good = {}};
   if (Query(statements_[kBegin]).step() != SQLITE_DONE) return failure("write");
   Transaction transaction(statements_[kCommit], statements_[kRollback]);
   TRY(write(spec, record, kInsert));
@@ -243,15 +293,15 @@ Result<FunctionRecord> Store::insert(const FunctionSpec& spec, std::uint32_t rep
 }
 
 Result<FunctionRecord> Store::replace(const FunctionSpec& spec, std::uint32_t replicas) {
-  FunctionRecord record{.spec = spec, .replicas = replicas};
+  FunctionRecord record{.spec = spec, .replicas = replicas, .created_at = {}, .good = {}};
   if (Query(statements_[kBegin]).step() != SQLITE_DONE) return failure("write");
   Transaction transaction(statements_[kCommit], statements_[kRollback]);
   TRY(write(spec, record, kReplace));
   {
-    Query created(statements_[kCreatedAt]);
-    created.bind(spec.name);
-    if (created.step() != SQLITE_ROW) return failure("read");
-    record.created_at = from_microseconds(created.number(0));
+    Query written(statements_[kSelectOne]);
+    written.bind(spec.name);
+    if (written.step() != SQLITE_ROW) return failure("read");
+    TRY_ASSIGN(record, read_record(written));
   }
   if (!transaction.commit()) return failure("write");
   return record;
@@ -263,6 +313,30 @@ Result<void> Store::set_replicas(const FunctionName& name, std::uint32_t replica
   query.bind(std::int64_t{replicas});
   if (query.step() != SQLITE_DONE) return failure("write");
   if (sqlite3_changes(database_) == 0) return not_found(name);
+  return {};
+}
+
+Result<void> Store::set_proven(const FunctionName& name, std::uint64_t revision) {
+  Query query(statements_[kProven]);
+  query.bind(name);
+  query.bind(static_cast<std::int64_t>(revision));
+  if (query.step() != SQLITE_DONE) return failure("write");
+  return {};
+}
+
+Result<void> Store::put_namespace(const NamespaceSpec& spec) {
+  const auto json = print_namespace(spec);
+  Query query(statements_[kPutNamespace]);
+  query.bind(std::string_view(spec.name));
+  query.bind(std::string_view(json));
+  if (query.step() != SQLITE_DONE) return failure("write");
+  return {};
+}
+
+Result<void> Store::remove_namespace(std::string_view name) {
+  Query query(statements_[kRemoveNamespace]);
+  query.bind(name);
+  if (query.step() != SQLITE_DONE) return failure("write");
   return {};
 }
 

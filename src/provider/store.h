@@ -7,22 +7,32 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "base/result.h"
 #include "model/function_spec.h"
+#include "model/namespaces.h"
 
 struct sqlite3;
 struct sqlite3_stmt;
 
 namespace faas::provider {
 
+/// A version that has been ready: what to fall back on while a later one is not.
+struct GoodVersion {
+  FunctionSpec spec;
+  std::uint64_t revision = 0;
+};
+
 struct FunctionRecord {
   FunctionSpec spec;
   std::uint32_t replicas = 0;
   std::uint64_t revision = 0;  ///< never used twice, not even after a function was removed and made again
   std::chrono::system_clock::time_point created_at;
+  bool proven = false;              ///< whether this revision has ever been ready
+  std::optional<GoodVersion> good;  ///< the last one that was, while this one is not proven
 };
 
 class Store final {
@@ -36,17 +46,24 @@ class Store final {
   /// A function that today's rules refuse stays in the file, is left out, and is named in `unreadable`.
   struct Contents {
     std::vector<FunctionRecord> functions;
+    std::vector<NamespaceSpec> namespaces;  ///< ordered by name; the default one is always there
     std::vector<std::string> unreadable;
   };
   [[nodiscard]] Result<Contents> load();
   /// Errors: already_exists, client.
   [[nodiscard]] Result<FunctionRecord> insert(const FunctionSpec& spec, std::uint32_t replicas);
-  /// Gives it a new revision. Errors: not_found, client.
+  /// Gives it a new revision; the one before, if proven, becomes the good one. Errors: not_found, client.
   [[nodiscard]] Result<FunctionRecord> replace(const FunctionSpec& spec, std::uint32_t replicas);
   /// Errors: not_found, client.
   [[nodiscard]] Result<void> set_replicas(const FunctionName& name, std::uint32_t replicas);
+  /// Notes that a revision has been ready. One that is no longer wanted is ignored.
+  [[nodiscard]] Result<void> set_proven(const FunctionName& name, std::uint64_t revision);
   /// Errors: not_found, client.
   [[nodiscard]] Result<void> remove(const FunctionName& name);
+
+  /// Makes or replaces.
+  [[nodiscard]] Result<void> put_namespace(const NamespaceSpec& spec);
+  [[nodiscard]] Result<void> remove_namespace(std::string_view name);
 
  private:
   // A statement is prepared once and reset after each use.
@@ -55,12 +72,16 @@ class Store final {
     kCommit,
     kRollback,
     kSelect,
-    kCreatedAt,
+    kSelectOne,
     kRevision,
     kInsert,
     kReplace,
     kReplicas,
+    kProven,
     kRemove,
+    kNamespaces,
+    kPutNamespace,
+    kRemoveNamespace,
     kCount
   };
 
@@ -69,6 +90,7 @@ class Store final {
   Result<void> prepare();
   Result<void> execute(const char* sql);
   Result<std::int64_t> number(const char* sql);
+  Result<void> load_namespaces(Contents& contents);
   Result<void> write(const FunctionSpec& spec, FunctionRecord& record, StatementName statement);
   Error failure(std::string_view doing) const;
 

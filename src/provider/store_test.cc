@@ -86,6 +86,63 @@ TEST_F(StoreTest, ARevisionIsNeverUsedTwice) {
   EXPECT_GT(store->insert(spec("a"), 1)->revision, first.revision);
 }
 
+TEST_F(StoreTest, TheLastVersionThatWasReadyIsKeptUntilALaterOneIs) {
+  auto store = opened();
+  const auto first = *store->insert(spec("a", "one"), 1);
+  EXPECT_FALSE(first.proven);
+  EXPECT_FALSE(store->replace(spec("a", "two"), 1)->good) << "the first never was ready";
+  const auto third = *store->replace(spec("a", "three"), 1);
+  ASSERT_TRUE(store->set_proven(third.spec.name, third.revision));
+  ASSERT_TRUE(store->set_proven(third.spec.name, first.revision)) << "too late: ignored";
+  ASSERT_TRUE(store->replace(spec("a", "four"), 1));
+  EXPECT_EQ(store->replace(spec("a", "five"), 1)->good->spec.env_process, "three");
+  store = nullptr;
+  store = opened();
+  const auto kept = store->load()->functions.at(0);
+  EXPECT_EQ(kept.spec.env_process, "five");
+  EXPECT_FALSE(kept.proven);
+  ASSERT_TRUE(kept.good);
+  EXPECT_EQ(kept.good->revision, third.revision);
+  ASSERT_TRUE(store->set_proven(kept.spec.name, kept.revision));
+  EXPECT_TRUE(store->load()->functions.at(0).proven);
+  EXPECT_FALSE(store->load()->functions.at(0).good);
+}
+
+TEST_F(StoreTest, NamespacesAreKeptAndTheDefaultOneIsThereFromTheStart) {
+  auto store = opened();
+  const NamespaceSpec prod{.name = "prod", .labels = {{{"team", "x"}}}, .annotations = {}};
+  ASSERT_TRUE(store->put_namespace(prod));
+  ASSERT_TRUE(store->put_namespace({.name = "dev", .labels = {}, .annotations = {}}));
+  ASSERT_TRUE(store->remove_namespace("dev"));
+  store = nullptr;
+  store = opened();
+  const auto namespaces = store->load()->namespaces;
+  ASSERT_EQ(namespaces.size(), 2u);
+  EXPECT_EQ(namespaces[0].name, kDefaultNamespace);
+  EXPECT_EQ(namespaces[1], prod);
+}
+
+TEST_F(StoreTest, AFileOfTheFirstSchemaIsBroughtUpToDate) {
+  sqlite3* database = nullptr;
+  ASSERT_EQ(sqlite3_open(file().c_str(), &database), SQLITE_OK);
+  ASSERT_EQ(sqlite3_exec(database,
+                         "CREATE TABLE functions (name TEXT NOT NULL, namespace TEXT NOT NULL, spec TEXT NOT "
+                         "NULL, replicas INTEGER NOT NULL, revision INTEGER NOT NULL, created_at INTEGER NOT "
+                         "NULL, PRIMARY KEY (name, namespace)) WITHOUT ROWID;"
+                         "CREATE TABLE counters (revision INTEGER NOT NULL); INSERT INTO counters VALUES (7);"
+                         "INSERT INTO functions VALUES ('a', 'prod', "
+                         "'{\"service\":\"a\",\"namespace\":\"prod\",\"image\":\"host\"}', 2, 7, 1);"
+                         "PRAGMA user_version = 1",
+                         nullptr, nullptr, nullptr),
+            SQLITE_OK);
+  sqlite3_close(database);
+  const auto contents = *opened()->load();
+  ASSERT_EQ(contents.functions.size(), 1u);
+  EXPECT_EQ(contents.functions[0].replicas, 2u);
+  ASSERT_EQ(contents.namespaces.size(), 2u);
+  EXPECT_EQ(contents.namespaces[1].name, "prod");
+}
+
 TEST_F(StoreTest, ReplicasAreSetAndUnknownNamesAreNotFound) {
   auto store = opened();
   ASSERT_TRUE(store->insert(spec("a"), 1));

@@ -4,6 +4,8 @@
 
 #include <map>
 
+#include "model/secret.h"
+
 namespace faas::provider {
 
 std::vector<std::string> make_environment(const FunctionSpec& spec, const ReplicaSettings& settings) {
@@ -18,6 +20,10 @@ std::vector<std::string> make_environment(const FunctionSpec& spec, const Replic
   variables["OPENFAAS_NAMESPACE"] = spec.name.name_space;
   variables["unix_socket"] = settings.socket_path;
   variables["ready_fd"] = std::to_string(settings.ready_fd);
+  if (!spec.secrets.empty()) {
+    variables[kSecretsVariable] =
+        settings.secrets_folder.empty() ? std::string(kSecretsFolder) : settings.secrets_folder;
+  }
   if (!settings.listen_tcp) variables["listen_tcp"] = "false";
 
   std::vector<std::string> lines;

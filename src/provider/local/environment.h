@@ -9,13 +9,17 @@
 
 namespace faas::provider {
 
+/// Tells a function where its secrets are: where nothing is isolated, they cannot all be at kSecretsFolder.
+inline constexpr const char* kSecretsVariable = "OPENFAAS_SECRETS_PATH";
+
 /// The search path of replicas whose deployment names none.
 inline constexpr std::string_view kDefaultPath =
     "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 struct ReplicaSettings {
-  std::string socket_path;  ///< as the replica sees it
-  std::string path;         ///< PATH, unless envVars has one
+  std::string socket_path;     ///< as the replica sees it
+  std::string path;            ///< PATH, unless envVars has one
+  std::string secrets_folder;  ///< where its secrets are; "": at kSecretsFolder, if it has any
   int ready_fd = -1;
   bool listen_tcp = true;  ///< a network of its own: the usual port belongs to it alone
 };

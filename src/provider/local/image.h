@@ -17,7 +17,8 @@ struct Image {
 /// Errors: invalid, client: names `image`, or `envProcess` where a host image lacks it.
 [[nodiscard]] Result<Image> resolve_image(const FunctionSpec& spec);
 
-/// Makes a folder image's /tmp where it lacks one: replicas get a private one there, and their socket in it.
+/// Makes what a folder image lacks: /tmp, where replicas get a private one and their socket in it, and
+/// /var/openfaas/secrets, if the deployment names secrets.
 /// Errors: invalid, client: names `image`.
 [[nodiscard]] Result<void> prepare_image(const FunctionSpec& spec, const Image& image);
 

@@ -9,6 +9,7 @@
 #include "model/json.h"
 #include "model/names.h"
 #include "model/scale_labels.h"
+#include "provider/local/environment.h"
 #include "provider/local/image.h"
 
 namespace faas::provider {
@@ -37,33 +38,49 @@ Result<std::unique_ptr<LocalProvider>> LocalProvider::open(LocalOptions options,
   TRY_ASSIGN(auto contents, store->load());
   for (const auto& line : contents.unreadable) log::line(line + "; deploy it again or remove it");
 
+  TRY_ASSIGN(auto secrets, SecretStore::open(data_dir.path() + "/secrets"));
   std::unique_ptr<LocalProvider> provider(
-      new LocalProvider(std::move(options), std::move(data_dir), std::move(store), core));
-  if (provider->options_.isolate) {
-    provider->isolation_ = process::probe_isolation();
-  } else {
-    provider->isolation_.reason = "it is switched off";
-  }
-  if (!provider->isolation_.possible) {
-    log::print("functions run without isolation, on the host's network: {}", provider->isolation_.reason);
-  }
-  TRY_ASSIGN(provider->runtime_, ProcessRuntime::open({.data_dir = provider->data_dir_.path(),
-                                                       .watchdog_path = provider->options_.watchdog_path,
-                                                       .path = provider->options_.path,
-                                                       .isolation = provider->isolation_},
-                                                      provider->changed_));
-  const ReplicaId first_id = (std::uint64_t{std::random_device()()} << 8) + 1;
-  provider->reconciler_ = std::make_unique<Reconciler>(*provider->runtime_, listener, provider->changed_,
-                                                       first_id, provider->options_.patience);
-  provider->reconciler_->load(std::move(contents.functions));
+      new LocalProvider(std::move(options), std::move(data_dir), std::move(store), std::move(secrets), core));
+  TRY(provider->start_runtime(listener, std::move(contents)));
   return provider;
 }
 
+Result<void> LocalProvider::start_runtime(SnapshotListener& listener, Store::Contents contents) {
+  for (auto& spec : contents.namespaces) {
+    auto name = spec.name;
+    namespaces_.emplace(std::move(name), std::move(spec));
+  }
+  if (options_.isolate) {
+    isolation_ = process::probe_isolation();
+  } else {
+    isolation_.reason = "it is switched off";
+  }
+  if (!isolation_.possible) {
+    log::print("functions run without isolation, on the host's network: {}", isolation_.reason);
+  }
+  TRY_ASSIGN(runtime_, ProcessRuntime::open({.data_dir = data_dir_.path(),
+                                             .watchdog_path = options_.watchdog_path,
+                                             .path = options_.path,
+                                             .isolation = isolation_,
+                                             .secrets = &secrets_},
+                                            changed_));
+  const ReplicaId first_id = (std::uint64_t{std::random_device()()} << 8) + 1;
+  reconciler_ = std::make_unique<Reconciler>(*runtime_, listener, changed_, first_id, options_.patience);
+  // Unwritten, it would only be shown again that it gets ready.
+  reconciler_->on_proven([store = store_.get()](const FunctionName& name, Revision revision) {
+    const auto written = store->set_proven(name, revision);
+    if (!written) log::line(written.error().text);
+  });
+  reconciler_->load(std::move(contents.functions));
+  return {};
+}
+
 LocalProvider::LocalProvider(LocalOptions options, DataDir data_dir, std::unique_ptr<Store> store,
-                             net::Core& core)
+                             SecretStore secrets, net::Core& core)
     : options_(std::move(options)),
       data_dir_(std::move(data_dir)),
       store_(std::move(store)),
+      secrets_(std::move(secrets)),
       changed_(core) {}
 
 void LocalProvider::start() {
@@ -90,8 +107,20 @@ Result<void> LocalProvider::check(const FunctionSpec& spec) const {
                  .text = fmt::format("image \"{}\": a folder as root needs isolation: {}", spec.image,
                                      isolation_.reason)};
   }
-  if (!spec.secrets.empty()) return invalid_request("secret not found: " + spec.secrets.front());
+  TRY(check_namespace(spec.name.name_space, Code::invalid));
+  for (const auto& secret : spec.secrets) {
+    if (secrets_.contains({.name = secret, .name_space = spec.name.name_space})) continue;
+    return invalid_request(
+        fmt::format("secrets: secret not found: {} in namespace {}", secret, spec.name.name_space));
+  }
   return {};
+}
+
+Result<void> LocalProvider::check_namespace(std::string_view name, Code code) const {
+  if (namespaces_.contains(name)) return {};
+  return Error{.code = code,
+               .origin = Origin::client,
+               .text = fmt::format("namespace not found: {}", name.substr(0, kNameBytesMax))};
 }
 
 Task<Result<void>> LocalProvider::deploy(const FunctionSpec& spec) {
@@ -106,7 +135,9 @@ Task<Result<void>> LocalProvider::update(const FunctionSpec& spec) {
   CO_TRY(check(spec));
   CO_TRY_ASSIGN(const auto range, parse_scale_range(spec));
   const auto* before = reconciler_->find(spec.name);
-  const auto count = before == nullptr ? range.min : std::clamp(before->replicas, range.min, range.max);
+  const auto count = before == nullptr       ? range.min
+                     : before->replicas == 0 ? 0  // somebody put it to sleep
+                                             : std::clamp(before->replicas, range.min, range.max);
   CO_TRY_ASSIGN(auto record, store_->replace(spec, count));
   reconciler_->put(std::move(record));
   co_return Result<void>();
@@ -140,6 +171,15 @@ FunctionStatus LocalProvider::status_of(const FunctionRecord& record) const {
          .reason = "NotSupported",
          .message = "limits are stored, but this provider does not enforce them yet"});
   }
+  if (!isolation_.possible && !status.spec.secrets.empty()) {
+    status.conditions.push_back(
+        {.type = "SecretsMounted",
+         .holds = false,
+         .reason = "NotIsolated",
+         .message = fmt::format("without isolation the secrets are not in {} but in the folder that the "
+                                "environment variable {} names",
+                                kSecretsFolder, kSecretsVariable)});
+  }
   if (!status.spec.labels) status.spec.labels.emplace();
   status.spec.labels->insert_or_assign(kFunctionLabel, status.spec.name.name);
   return status;
@@ -152,10 +192,83 @@ Task<Result<FunctionStatus>> LocalProvider::status(const FunctionName& name) {
 }
 
 Task<Result<std::vector<FunctionStatus>>> LocalProvider::list(std::string_view name_space) {
+  if (name_space.empty()) name_space = kDefaultNamespace;
+  CO_TRY(check_namespace(name_space, Code::not_found));
   std::vector<FunctionStatus> found;
-  for (const auto* record : reconciler_->in_namespace(name_space.empty() ? kDefaultNamespace : name_space)) {
+  for (const auto* record : reconciler_->in_namespace(name_space)) {
     found.push_back(status_of(*record));
   }
+  co_return found;
+}
+
+Task<Result<void>> LocalProvider::create_secret(const SecretSpec& secret) {
+  CO_TRY(check_open());
+  CO_TRY(check_namespace(secret.name.name_space, Code::invalid));
+  co_return secrets_.create(secret);
+}
+
+Task<Result<void>> LocalProvider::update_secret(const SecretSpec& secret) {
+  CO_TRY(check_open());
+  CO_TRY(check_namespace(secret.name.name_space, Code::not_found));
+  CO_TRY(secrets_.replace(secret));
+  co_return runtime_->refresh(secret);
+}
+
+Task<Result<void>> LocalProvider::remove_secret(const SecretName& name) {
+  CO_TRY(check_open());
+  CO_TRY(check_namespace(name.name_space, Code::not_found));
+  co_return secrets_.remove(name);
+}
+
+Task<Result<std::vector<SecretName>>> LocalProvider::secrets(std::string_view name_space) {
+  if (name_space.empty()) name_space = kDefaultNamespace;
+  CO_TRY(check_namespace(name_space, Code::not_found));
+  co_return secrets_.list(name_space);
+}
+
+Task<Result<void>> LocalProvider::create_namespace(const NamespaceSpec& spec) {
+  CO_TRY(check_open());
+  if (namespaces_.contains(spec.name)) {
+    co_return Error{.code = Code::already_exists,
+                    .origin = Origin::client,
+                    .text = fmt::format("namespace already exists: {}", spec.name)};
+  }
+  CO_TRY(store_->put_namespace(spec));
+  namespaces_.emplace(spec.name, spec);
+  co_return Result<void>();
+}
+
+Task<Result<void>> LocalProvider::update_namespace(const NamespaceSpec& spec) {
+  CO_TRY(check_open());
+  CO_TRY(check_namespace(spec.name, Code::not_found));
+  CO_TRY(store_->put_namespace(spec));
+  namespaces_.insert_or_assign(spec.name, spec);
+  co_return Result<void>();
+}
+
+Task<Result<void>> LocalProvider::remove_namespace(std::string_view name) {
+  CO_TRY(check_open());
+  CO_TRY(check_namespace(name, Code::not_found));
+  if (name == kDefaultNamespace) {
+    co_return invalid_request(fmt::format("namespace {} is the default one and cannot be deleted", name));
+  }
+  CO_TRY_ASSIGN(const auto secrets, secrets_.list(name));
+  const auto functions = reconciler_->in_namespace(name).size();
+  if (functions + secrets.size() > 0) {
+    co_return Error{
+        .code = Code::already_exists,
+        .origin = Origin::client,
+        .text = fmt::format("namespace {} is not empty: delete its {} functions and {} secrets first", name,
+                            functions, secrets.size())};
+  }
+  CO_TRY(store_->remove_namespace(name));
+  namespaces_.erase(namespaces_.find(name));
+  co_return Result<void>();
+}
+
+Task<Result<std::vector<NamespaceSpec>>> LocalProvider::namespaces() {
+  std::vector<NamespaceSpec> found;
+  for (const auto& [name, spec] : namespaces_) found.push_back(spec);
   co_return found;
 }
 

@@ -5,6 +5,7 @@
 //           merely destroyed kills its replicas.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <string>
 
@@ -14,6 +15,7 @@
 #include "provider/data_dir.h"
 #include "provider/local/process_runtime.h"
 #include "provider/reconciler.h"
+#include "provider/secret_store.h"
 #include "provider/store.h"
 
 namespace faas::provider {
@@ -51,10 +53,21 @@ class LocalProvider final : public Provider {
   Task<Result<void>> scale(const FunctionName& name, std::uint32_t replicas) override;
   Task<Result<FunctionStatus>> status(const FunctionName& name) override;
   Task<Result<std::vector<FunctionStatus>>> list(std::string_view name_space) override;
+  Task<Result<void>> create_secret(const SecretSpec& secret) override;
+  Task<Result<void>> update_secret(const SecretSpec& secret) override;
+  Task<Result<void>> remove_secret(const SecretName& name) override;
+  Task<Result<std::vector<SecretName>>> secrets(std::string_view name_space) override;
+  Task<Result<void>> create_namespace(const NamespaceSpec& spec) override;
+  Task<Result<void>> update_namespace(const NamespaceSpec& spec) override;
+  Task<Result<void>> remove_namespace(std::string_view name) override;
+  Task<Result<std::vector<NamespaceSpec>>> namespaces() override;
   ProviderInfo info() const override;
 
  private:
-  LocalProvider(LocalOptions options, DataDir data_dir, std::unique_ptr<Store> store, net::Core& core);
+  LocalProvider(LocalOptions options, DataDir data_dir, std::unique_ptr<Store> store, SecretStore secrets,
+                net::Core& core);
+  [[nodiscard]] Result<void> start_runtime(SnapshotListener& listener, Store::Contents contents);
+  [[nodiscard]] Result<void> check_namespace(std::string_view name, Code code) const;
   [[nodiscard]] Result<void> check(const FunctionSpec& spec) const;
   [[nodiscard]] Result<void> check_open() const;
   [[nodiscard]] FunctionStatus status_of(const FunctionRecord& record) const;
@@ -62,6 +75,8 @@ class LocalProvider final : public Provider {
   LocalOptions options_;
   DataDir data_dir_;
   std::unique_ptr<Store> store_;
+  SecretStore secrets_;
+  std::map<std::string, NamespaceSpec, std::less<>> namespaces_;
   net::Event changed_;
   process::IsolationSupport isolation_;
   std::unique_ptr<ProcessRuntime> runtime_;

@@ -121,6 +121,8 @@ class LocalProviderTest : public testing::Test {
     if (provider) {
       provider_ = std::move(*provider);
       provider_->start();
+      const auto made = co_await provider_->create_namespace({.name = "ns", .labels = {}, .annotations = {}});
+      EXPECT_TRUE(made || made.error().code == Code::already_exists);
       co_await std::move(body);
       co_await provider_->shutdown(1s);
       EXPECT_FALSE(std::filesystem::exists(data_dir_ + "/run")) << "nothing is left";

@@ -43,11 +43,11 @@ bool is_program(const fs::path& path, std::string_view& why) {
 }
 
 // Sockets and folders that a killed gateway could not remove; its processes died with it.
-Result<void> clear_folder(const std::string& folder) {
+Result<void> clear_folder(const std::string& folder, mode_t mode) {
   std::error_code error;
   fs::create_directories(folder, error);
   if (error) return system_error("make " + folder, error.value());
-  if (::chmod(folder.c_str(), 0711) != 0) return system_error("chmod " + folder, errno);
+  if (::chmod(folder.c_str(), mode) != 0) return system_error("chmod " + folder, errno);
   std::vector<fs::path> left;
   for (const auto& entry : fs::directory_iterator(folder, error)) left.push_back(entry.path());
   for (const auto& path : left) fs::remove_all(path, error);
@@ -67,7 +67,8 @@ Result<std::unique_ptr<ProcessRuntime>> ProcessRuntime::open(Options options, ne
   }
   net::Fd watchdog(::open(options.watchdog_path.c_str(), O_RDONLY | O_CLOEXEC));
   if (!watchdog) return system_error("the watchdog program " + options.watchdog_path, errno);
-  TRY(clear_folder(options.data_dir + "/run"));
+  TRY(clear_folder(options.data_dir + "/run", 0711));
+  TRY(clear_folder(options.data_dir + "/mounted", 0700));
   if (options.path.empty()) options.path = kDefaultPath;
   return std::unique_ptr<ProcessRuntime>(
       new ProcessRuntime(std::move(options), std::move(watchdog), changed));
@@ -84,6 +85,7 @@ void ProcessRuntime::close() {
   while (!replicas_.empty()) forget(replicas_.begin()->first);
   std::error_code ignored;
   fs::remove(options_.data_dir + "/run", ignored);
+  fs::remove(options_.data_dir + "/mounted", ignored);
 }
 
 std::string ProcessRuntime::run_folder(ReplicaId id) const {
@@ -93,7 +95,7 @@ std::string ProcessRuntime::run_folder(ReplicaId id) const {
 Task<Result<std::vector<Replica>>> ProcessRuntime::observe() {
   std::vector<Replica> seen;
   seen.reserve(replicas_.size());
-  for (const auto& [id, replica] : replicas_) seen.push_back(replica->observed());
+  for (const auto& [id, kept] : replicas_) seen.push_back(kept.replica->observed());
   co_return seen;
 }
 
@@ -108,13 +110,33 @@ Task<Result<void>> ProcessRuntime::start(const ReplicaPlan& plan) {
 }
 
 void ProcessRuntime::stop(ReplicaId id, Stop how) {
-  if (const auto found = replicas_.find(id); found != replicas_.end()) found->second->stop(how);
+  if (const auto found = replicas_.find(id); found != replicas_.end()) found->second.replica->stop(how);
 }
 
 void ProcessRuntime::forget(ReplicaId id) {
   replicas_.erase(id);
   std::error_code ignored;
   fs::remove_all(run_folder(id), ignored);
+}
+
+Result<void> ProcessRuntime::refresh(const SecretSpec& secret) {
+  Result<void> all;
+  for (const auto& [id, kept] : replicas_) {
+    if (!kept.secrets) continue;
+    auto written = kept.secrets->refresh(secret);
+    if (!written && all) all = std::move(written);
+  }
+  return all;
+}
+
+Result<std::optional<MountedSecrets>> ProcessRuntime::mount_secrets(
+    const ReplicaPlan& plan, std::optional<process::RunAs> owner) const {
+  std::optional<MountedSecrets> mounted;
+  if (plan.spec->secrets.empty() || options_.secrets == nullptr) return mounted;
+  auto folder = fmt::format("{}/mounted/{:x}", options_.data_dir, plan.id);
+  TRY_ASSIGN(auto made, MountedSecrets::make(std::move(folder), *plan.spec, *options_.secrets, owner));
+  mounted.emplace(std::move(made));
+  return mounted;
 }
 
 Result<void> ProcessRuntime::find_command(const FunctionSpec& spec) const {
@@ -137,6 +159,16 @@ Result<std::string> ProcessRuntime::make_run_folder(ReplicaId id) const {
   return folder;
 }
 
+process::Isolation ProcessRuntime::sandbox_of(const FunctionSpec& spec, const std::string& root,
+                                              const std::string& run_folder) const {
+  return make_sandbox({.root = root,
+                       .command = spec.env_process,
+                       .data_dir = options_.data_dir,
+                       .run_folder = run_folder,
+                       .user_namespace = options_.isolation.user,
+                       .as_root = ::geteuid() == 0 && !options_.isolation.user});
+}
+
 Result<void> ProcessRuntime::launch(const ReplicaPlan& plan) {
   const auto& spec = *plan.spec;
   TRY_ASSIGN(const auto image, resolve_image(spec));
@@ -147,20 +179,20 @@ Result<void> ProcessRuntime::launch(const ReplicaPlan& plan) {
   TRY_ASSIGN(auto output, process::make_pipe());
 
   const bool isolated = options_.isolation.possible;
-  const auto isolation = make_sandbox({.root = image.root,
-                                       .command = spec.env_process,
-                                       .data_dir = options_.data_dir,
-                                       .run_folder = folder,
-                                       .user_namespace = options_.isolation.user,
-                                       .as_root = ::geteuid() == 0 && !options_.isolation.user});
-  const auto& run_as = isolation.run_as;
-  if (isolated && run_as && ::chown(folder.c_str(), run_as->uid, run_as->gid) != 0) {
+  auto isolation = sandbox_of(spec, image.root, folder);
+  const auto run_as = isolated ? isolation.run_as : std::nullopt;
+  if (run_as && ::chown(folder.c_str(), run_as->uid, run_as->gid) != 0) {
     return system_error("chown " + folder, errno);
   }
+  TRY_ASSIGN(auto secrets, mount_secrets(plan, run_as));
+  if (secrets) show_secrets(secrets->folder(), isolation);
   const auto inside = isolated ? std::string(kRunFolderInside) : folder;
-  const auto environment = make_environment(
-      spec,
-      {.socket_path = inside + "/s", .path = options_.path, .ready_fd = kReadyFd, .listen_tcp = isolated});
+  const auto environment =
+      make_environment(spec, {.socket_path = inside + "/s",
+                              .path = options_.path,
+                              .secrets_folder = secrets && !isolated ? secrets->folder() : std::string(),
+                              .ready_fd = kReadyFd,
+                              .listen_tcp = isolated});
   const auto envp = pointers(environment);
   const char* const argv[] = {"of-watchdog", nullptr};
   process::SpawnRequest request;
@@ -190,7 +222,7 @@ Result<void> ProcessRuntime::launch(const ReplicaPlan& plan) {
                                                          .ready = std::move(ready.read),
                                                          .output = std::move(output.read)},
                                      changed_);
-  replicas_.emplace(plan.id, std::move(replica));
+  replicas_.emplace(plan.id, Kept{.secrets = std::move(secrets), .replica = std::move(replica)});
   return {};
 }
 

@@ -6,11 +6,13 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "net/event.h"
 #include "process/isolation.h"
 #include "provider/local/local_replica.h"
+#include "provider/local/mounted_secrets.h"
 #include "provider/runtime.h"
 
 namespace faas::provider {
@@ -22,8 +24,10 @@ class ProcessRuntime final : public Runtime {
     std::string watchdog_path;  ///< a static program
     std::string path;           ///< replicas' PATH; "" for kDefaultPath
     process::IsolationSupport isolation;
+    const SecretStore* secrets = nullptr;  ///< outlives the runtime
   };
-  /// Removes what a killed predecessor left in run/. Errors: invalid, failed: the text names the path.
+  /// Removes what a killed predecessor left in run/ and mounted/. Errors: invalid, failed: the text names the
+  /// path.
   static Result<std::unique_ptr<ProcessRuntime>> open(Options options, net::Event& changed);
   ~ProcessRuntime() override;
 
@@ -32,20 +36,32 @@ class ProcessRuntime final : public Runtime {
   void stop(ReplicaId id, Stop how) override;
   void forget(ReplicaId id) override;
 
-  /// Kills what still runs and removes run/.
+  /// Gives the replicas that have this secret its new bytes. Errors: of the first that could not get them.
+  [[nodiscard]] Result<void> refresh(const SecretSpec& secret);
+
+  /// Kills what still runs and removes run/ and mounted/.
   void close();
 
  private:
+  struct Kept {
+    std::optional<MountedSecrets> secrets;
+    std::unique_ptr<LocalReplica> replica;  // goes first
+  };
+
   ProcessRuntime(Options options, net::Fd watchdog, net::Event& changed);
+  [[nodiscard]] process::Isolation sandbox_of(const FunctionSpec& spec, const std::string& root,
+                                              const std::string& run_folder) const;
   [[nodiscard]] Result<void> find_command(const FunctionSpec& spec) const;
   [[nodiscard]] Result<void> launch(const ReplicaPlan& plan);
   [[nodiscard]] Result<std::string> make_run_folder(ReplicaId id) const;
+  [[nodiscard]] Result<std::optional<MountedSecrets>> mount_secrets(
+      const ReplicaPlan& plan, std::optional<process::RunAs> owner) const;
   [[nodiscard]] std::string run_folder(ReplicaId id) const;
 
   Options options_;
   net::Fd watchdog_;
   net::Event& changed_;
-  std::map<ReplicaId, std::unique_ptr<LocalReplica>> replicas_;
+  std::map<ReplicaId, Kept> replicas_;
 };
 
 }  // namespace faas::provider

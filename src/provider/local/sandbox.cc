@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "model/secret.h"
 #include "process/spawn.h"
 
 namespace faas::provider {
@@ -76,6 +77,13 @@ process::Isolation make_sandbox(const SandboxRequest& request) {
   // a program kept below /root can be run by nobody else.
   if (request.as_root && std::ranges::all_of(files, readable_by_all)) isolation.run_as = kNobody;
   return isolation;
+}
+
+void show_secrets(const std::string& folder, process::Isolation& isolation) {
+  const std::string inside(kSecretsFolder);
+  // A folder image has been given the place; the host's own tree is left as it is.
+  if (isolation.root.empty()) isolation.mount_points.push_back(inside);
+  isolation.binds.push_back({.host = folder, .inside = inside, .read_only = true});
 }
 
 }  // namespace faas::provider

@@ -22,6 +22,9 @@ inline constexpr const char* kRunFolderInside = "/tmp/.faas";
 
 [[nodiscard]] process::Isolation make_sandbox(const SandboxRequest& request);
 
+/// Lets the replica find `folder`, read-only, where functions look for their secrets.
+void show_secrets(const std::string& folder, process::Isolation& isolation);
+
 /// The files a command names by absolute path and its program, links resolved too.
 [[nodiscard]] std::vector<std::string> files_of(const std::string& command);
 
