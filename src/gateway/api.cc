@@ -1,274 +1,255 @@
 #include "gateway/api.h"
 
-#include <sys/utsname.h>
+#include <fmt/format.h>
 
-#include <boost/json.hpp>
+#include <algorithm>
+#include <array>
 
-#include "model/requests.h"
+#include "gateway/api_functions.h"
+#include "gateway/api_info.h"
+#include "gateway/api_namespaces.h"
+#include "gateway/api_secrets.h"
 
 namespace faas::gateway {
 namespace {
 
-constexpr std::size_t kBodyBytesMax = 1024 * 1024;
+constexpr ApiRoute kInvoke{
+    .method = "*",
+    .path = "/function/{name}",
+    .login = false,
+    .help = "call a function; what follows its name is the path it sees. {name} is NAME or NAME.NAMESPACE",
+    .success = "200",
+    .errors = "404 502 503 504"};
 
-enum RouteId { kHome, kHealth, kMetrics, kInfo, kFunctions, kFunction, kScale, kNamespaces };
+constexpr std::string_view kChangeErrors = "400 403 404 409 413 503";
+constexpr std::string_view kWaitErrors = "400 403 404 409 413 500 503 504";
 
-constexpr http::Route kRoutes[] = {
-    {"GET POST", "/", false, kHome,
-     "GET: what this is. POST: call the function that the X-Function header names"},
-    {"GET", "/healthz", false, kHealth, "200 while the gateway serves"},
-    {"GET", "/metrics", true, kMetrics, "metrics for Prometheus; without a login on metrics_port"},
-    {"GET", "/system/info", true, kInfo, "versions of the gateway and its provider"},
-    {"GET POST PUT DELETE", "/system/functions", true, kFunctions,
-     "list, deploy, update or delete functions of a namespace"},
-    {"GET", "/system/function/{name}", true, kFunction,
-     "one function: its deployment, replicas and conditions"},
-    {"POST", "/system/scale-function/{name}", true, kScale, "set how many replicas a function has"},
-    {"GET", "/system/namespaces", true, kNamespaces, "the namespaces there are"},
+constexpr ApiRoute kRows[] = {
+    {.method = "GET", .path = "/", .login = false, .handler = home, .help = "what this is", .success = "200"},
+    {.method = "POST",
+     .path = "/",
+     .login = false,
+     .handler = home,
+     .help = "call the function that the X-Function header names",
+     .success = "200",
+     .errors = "400 404 502 503 504"},
+    {.method = "GET",
+     .path = "/healthz",
+     .login = false,
+     .handler = health,
+     .help = "200 while the gateway serves",
+     .success = "200"},
+    {.method = "GET",
+     .path = "/metrics",
+     .handler = scrape,
+     .help = "metrics for Prometheus; without a login on metrics_port",
+     .success = "200"},
+    {.method = "GET",
+     .path = "/system/info",
+     .handler = info,
+     .help = "versions of the gateway and its provider",
+     .success = "200 Info"},
+    {.method = "GET",
+     .path = "/system/openapi.json",
+     .handler = openapi,
+     .help = "this API as an OpenAPI 3.1 document",
+     .success = "200"},
+    {.method = "GET",
+     .path = "/system/functions",
+     .handler = list_functions,
+     .help = "the functions of a namespace, ordered by name",
+     .query = "namespace",
+     .success = "200 FunctionStatus[]",
+     .errors = "400 404"},
+    {.method = "POST",
+     .path = "/system/functions",
+     .handler = deploy_function,
+     .help = "deploy a function; 409 when there is one of its name",
+     .query = "wait",
+     .body = "FunctionDeployment",
+     .success = "202",
+     .errors = kWaitErrors},
+    {.method = "PUT",
+     .path = "/system/functions",
+     .handler = update_function,
+     .help =
+         "replace a function; its replica count stays, and the version before serves until the new one is "
+         "ready",
+     .query = "wait",
+     .body = "FunctionDeployment",
+     .success = "202",
+     .errors = kWaitErrors},
+    {.method = "DELETE",
+     .path = "/system/functions",
+     .handler = delete_function,
+     .help = "delete a function",
+     .query = "namespace",
+     .body = "DeleteFunctionRequest",
+     .success = "202",
+     .errors = kChangeErrors},
+    {.method = "GET",
+     .path = "/system/function/{name}",
+     .handler = function_status,
+     .help = "one function: its deployment, replicas and conditions",
+     .query = "namespace",
+     .success = "200 FunctionStatus",
+     .errors = "400 404"},
+    {.method = "POST",
+     .path = "/system/scale-function/{name}",
+     .handler = scale_function,
+     .help = "set how many replicas a function has; above its maximum, the maximum",
+     .query = "namespace wait",
+     .body = "ScaleRequest",
+     .success = "202",
+     .errors = kWaitErrors},
+    {.method = "GET",
+     .path = "/system/secrets",
+     .handler = list_secrets,
+     .help = "the names of a namespace's secrets, ordered; never their values",
+     .query = "namespace",
+     .success = "200 SecretName[]",
+     .errors = "400 404"},
+    {.method = "POST",
+     .path = "/system/secrets",
+     .handler = create_secret,
+     .help = "create a secret",
+     .query = "namespace",
+     .body = "Secret",
+     .success = "201",
+     .errors = kChangeErrors},
+    {.method = "PUT",
+     .path = "/system/secrets",
+     .handler = update_secret,
+     .help = "replace a secret's value, in running functions too",
+     .query = "namespace",
+     .body = "Secret",
+     .success = "200",
+     .errors = kChangeErrors},
+    {.method = "DELETE",
+     .path = "/system/secrets",
+     .handler = delete_secret,
+     .help = "delete a secret; functions that run keep what they have",
+     .query = "namespace",
+     .body = "SecretName",
+     .success = "200",
+     .errors = kChangeErrors},
+    {.method = "GET",
+     .path = "/system/namespaces",
+     .handler = list_namespaces,
+     .help = "the names of the namespaces, ordered",
+     .success = "200 string[]"},
+    {.method = "GET",
+     .path = "/system/namespace/",
+     .also = "/system/namespaces/",
+     .handler = list_namespaces,
+     .help = "the same as /system/namespaces",
+     .success = "200 string[]"},
+    {.method = "POST",
+     .path = "/system/namespace/",
+     .also = "/system/namespaces/",
+     .handler = create_namespace,
+     .help = "create the namespace that the body names",
+     .body = "Namespace",
+     .success = "201",
+     .errors = kChangeErrors},
+    {.method = "GET",
+     .path = "/system/namespace/{name}",
+     .also = "/system/namespaces/{name}",
+     .handler = get_namespace,
+     .help = "one namespace: its labels and annotations",
+     .success = "200 Namespace",
+     .errors = "400 404"},
+    {.method = "POST",
+     .path = "/system/namespace/{name}",
+     .also = "/system/namespaces/{name}",
+     .handler = create_namespace,
+     .help = "create a namespace",
+     .body = "Namespace",
+     .success = "201",
+     .errors = kChangeErrors},
+    {.method = "PUT",
+     .path = "/system/namespace/{name}",
+     .also = "/system/namespaces/{name}",
+     .handler = update_namespace,
+     .help = "replace its labels and annotations",
+     .body = "Namespace",
+     .success = "202",
+     .errors = kChangeErrors},
+    {.method = "DELETE",
+     .path = "/system/namespace/{name}",
+     .also = "/system/namespaces/{name}",
+     .handler = delete_namespace,
+     .help = "delete a namespace: an empty one, and not the default one",
+     .success = "202",
+     .errors = kChangeErrors},
 };
 
-int status_of(const Error& error) {
-  switch (error.code) {
-    case Code::invalid:
-      return 400;
-    case Code::malformed:
-      return 400;
-    case Code::not_found:
-      return 404;
-    case Code::already_exists:
-      return 409;
-    case Code::too_large:
-      return 413;
-    case Code::unavailable:
-      return 503;
-    case Code::timeout:
-      return error.origin == Origin::client ? 408 : 504;
-    default:
-      return 500;
+constexpr std::size_t kRouteCount =
+    std::size(kRows) +
+    static_cast<std::size_t>(std::ranges::count_if(kRows, [](const auto& row) { return !row.also.empty(); }));
+
+constexpr auto make_routes() {
+  std::array<http::Route, kRouteCount> routes{};
+  std::size_t count = 0;
+  for (std::size_t i = 0; i < std::size(kRows); ++i) {
+    const auto& row = kRows[i];
+    for (const auto path : {row.path, row.also}) {
+      if (path.empty()) continue;
+      routes[count++] = {.methods = row.method,
+                         .path = path,
+                         .login = row.login,
+                         .id = static_cast<int>(i),
+                         .help = row.help};
+    }
   }
+  return routes;
 }
+constexpr auto kRoutes = make_routes();
 
-Task<> answer_json(http::Exchange& exchange, std::string body) {
-  exchange.head(200).field("Content-Type", "application/json");
-  auto sent = co_await exchange.send(body);
-  (void)sent;
-}
-
-Task<> answer_accepted(http::Exchange& exchange) {
-  exchange.head(202);
-  auto sent = co_await exchange.send({});
-  (void)sent;
-}
-
-// Calls the provider on its own core. Whatever the call needs is in `call` itself: it goes on when the client
-// hangs up.
-template <class T, class CallIt>
-Task<Result<T>> ask(ApiSource& source, CallIt call) {
-  auto* provider = &source.provider();
-  auto result = co_await net::on<Result<T>>(source.control(), [provider, call] { return call(*provider); });
-  co_return result;
-}
-
-std::string query_namespace(const http::Exchange& exchange) {
-  return http::query_value(exchange.request().query(), "namespace");
+void append_row(std::string& out, const ApiRoute& row) {
+  const auto method = row.method == "*" ? "any" : row.method;
+  const auto rest = row.method == "*" ? "[/PATH]" : "";
+  const auto also = row.also.empty() ? std::string() : fmt::format(", `{}`", row.also);
+  const auto success = row.success.substr(0, row.success.find(' '));
+  out += fmt::format("| {} | `{}{}`{} | {} | {} | {} | {} | {} |\n", method, row.path, rest, also,
+                     row.login ? "yes" : "no", row.query, success, row.errors, row.help);
 }
 
 }  // namespace
+
+std::span<const ApiRoute> api_rows() {
+  return kRows;
+}
+
+const ApiRoute& invoke_row() {
+  return kInvoke;
+}
 
 std::span<const http::Route> api_routes() {
   return kRoutes;
 }
 
 std::string document_routes() {
-  std::string out = "| method | path | login | what it does |\n| --- | --- | --- | --- |\n";
-  out += "| any | `/function/NAME[/PATH]` | no | call a function |\n";
-  for (const auto& route : kRoutes) {
-    out.append("| ").append(route.methods).append(" | `").append(route.path).append("` | ");
-    out.append(route.login ? "yes" : "no").append(" | ").append(route.help).append(" |\n");
-  }
+  std::string out =
+      "| method | path | login | query | success | errors | what it does |\n"
+      "| --- | --- | --- | --- | --- | --- | --- |\n";
+  append_row(out, kInvoke);
+  for (const auto& row : kRows) append_row(out, row);
   return out;
 }
 
-Task<> answer_error(http::Exchange& exchange, const Error& error) {
-  const int status = status_of(error);
-  auto line = error.text + "\n";
-  exchange.head(status).field("Content-Type", "text/plain; charset=utf-8");
-  if (status == 503) exchange.field("Retry-After", "1");
-  auto sent = co_await exchange.send(line);
-  (void)sent;
-}
-
 Task<> Api::serve(http::Exchange& exchange, const http::Match& match) {
-  const auto method = exchange.request().method;
-  switch (match.route->id) {
-    case kHealth: {
-      exchange.head(200).field("Content-Type", "text/plain; charset=utf-8");
-      auto sent = co_await exchange.send("OK");
-      (void)sent;
-      co_return;
-    }
-    case kHome: {
-      auto sent = co_await http::answer_text(exchange, 200,
-                                             "faas " FAAS_VERSION ": call functions at /function/NAME");
-      (void)sent;
-      co_return;
-    }
-    case kMetrics:
-      co_await metrics(exchange);
-      co_return;
-    case kInfo:
-      co_await info(exchange);
-      co_return;
-    case kFunctions:
-      if (method == http::Method::post || method == http::Method::put) {
-        co_await put(exchange, method == http::Method::post);
-      } else if (method == http::Method::del) {
-        co_await remove(exchange);
-      } else {
-        co_await list(exchange);
-      }
-      co_return;
-    case kFunction:
-      co_await status(exchange, match.name);
-      co_return;
-    case kScale:
-      co_await scale(exchange, match.name);
-      co_return;
-    case kNamespaces:
-      co_await answer_json(exchange, "[\"" + std::string(kDefaultNamespace) + "\"]");
-      co_return;
-    default:
-      co_return;
+  ApiCall call{.source = source_, .table = table_, .exchange = exchange, .match = match};
+  const auto handler = kRows[match.route->id].handler;
+  const auto answer = co_await handler(call);
+  if (!answer) {
+    co_await answer_error(exchange, answer.error());
+    co_return;
   }
-}
-
-Task<> Api::metrics(http::Exchange& exchange) {
-  const auto meters = co_await source_.meters();
-  const auto snapshot = co_await source_.snapshot();
-  const auto text = print_metrics(meters, *snapshot);
-  exchange.head(200).field("Content-Type", "text/plain; version=0.0.4; charset=utf-8");
-  auto sent = co_await exchange.send(text);
+  exchange.head(answer->status);
+  if (!answer->body.empty()) exchange.field("Content-Type", answer->content_type);
+  auto sent = co_await exchange.send(answer->body);
   (void)sent;
-}
-
-Task<> Api::info(http::Exchange& exchange) {
-  const auto provider = source_.provider().info();
-  utsname machine{};
-  ::uname(&machine);
-  const boost::json::object body{
-      {"provider",
-       {{"provider", provider.provider},
-        {"version", {{"sha", provider.sha}, {"release", provider.release}}},
-        {"orchestration", provider.orchestration}}},
-      {"version", {{"commit_message", ""}, {"sha", provider.sha}, {"release", FAAS_VERSION}}},
-      {"arch", machine.machine}};
-  co_await answer_json(exchange, boost::json::serialize(body));
-}
-
-Task<> Api::list(http::Exchange& exchange) {
-  auto statuses = co_await ask<std::vector<FunctionStatus>>(
-      source_,
-      [name_space = query_namespace(exchange)](Provider& provider) { return provider.list(name_space); });
-  if (!statuses) {
-    co_await answer_error(exchange, statuses.error());
-    co_return;
-  }
-  const auto meters = co_await source_.meters();
-  for (auto& status : *statuses) {
-    status.invocation_count = invocations(meters, status.spec.name.name + "." + status.spec.name.name_space);
-  }
-  co_await answer_json(exchange, print_function_statuses(*statuses));
-}
-
-Task<> Api::status(http::Exchange& exchange, std::string_view text) {
-  const auto name = parse_function_name(text, query_namespace(exchange));
-  if (!name) {
-    co_await answer_error(exchange, name.error());
-    co_return;
-  }
-  auto status = co_await ask<FunctionStatus>(
-      source_, [name = *name](Provider& provider) { return provider.status(name); });
-  if (!status) {
-    co_await answer_error(exchange, status.error());
-    co_return;
-  }
-  const auto meters = co_await source_.meters();
-  status->invocation_count = invocations(meters, name->name + "." + name->name_space);
-  co_await answer_json(exchange, print_function_status(*status));
-}
-
-Task<> Api::put(http::Exchange& exchange, bool create) {
-  auto body = co_await exchange.whole_body(kBodyBytesMax);
-  if (!body) {
-    co_await answer_error(exchange, body.error());
-    co_return;
-  }
-  auto spec = parse_function_spec(*body);
-  if (!spec) {
-    co_await answer_error(exchange, spec.error());
-    co_return;
-  }
-  auto done = co_await ask<void>(source_, [create, spec = std::move(*spec)](Provider& provider) {
-    return create ? provider.deploy(spec) : provider.update(spec);
-  });
-  if (!done) {
-    co_await answer_error(exchange, done.error());
-    co_return;
-  }
-  co_await answer_accepted(exchange);
-}
-
-Task<> Api::remove(http::Exchange& exchange) {
-  auto body = co_await exchange.whole_body(kBodyBytesMax);
-  if (!body) {
-    co_await answer_error(exchange, body.error());
-    co_return;
-  }
-  auto request = parse_delete_request(*body);
-  if (!request) {
-    co_await answer_error(exchange, request.error());
-    co_return;
-  }
-  const auto fallback = request->name_space.empty() ? query_namespace(exchange) : request->name_space;
-  auto name = parse_function_name(request->function_name, fallback);
-  if (!name) {
-    co_await answer_error(exchange, std::move(name).error().within("functionName"));
-    co_return;
-  }
-  auto done =
-      co_await ask<void>(source_, [name = *name](Provider& provider) { return provider.remove(name); });
-  if (!done) {
-    co_await answer_error(exchange, done.error());
-    co_return;
-  }
-  co_await answer_accepted(exchange);
-}
-
-Task<> Api::scale(http::Exchange& exchange, std::string_view text) {
-  auto body = co_await exchange.whole_body(kBodyBytesMax);
-  if (!body) {
-    co_await answer_error(exchange, body.error());
-    co_return;
-  }
-  auto request = parse_scale_request(*body);
-  if (!request) {
-    co_await answer_error(exchange, request.error());
-    co_return;
-  }
-  const auto fallback = request->name_space.empty() ? query_namespace(exchange) : request->name_space;
-  auto name = parse_function_name(text, fallback);
-  if (!name) {
-    co_await answer_error(exchange, name.error());
-    co_return;
-  }
-  auto done = co_await ask<void>(source_, [name = *name, replicas = request->replicas](Provider& provider) {
-    return provider.scale(name, replicas);
-  });
-  if (!done) {
-    co_await answer_error(exchange, done.error());
-    co_return;
-  }
-  co_await answer_accepted(exchange);
 }
 
 }  // namespace faas::gateway

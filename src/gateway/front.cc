@@ -34,7 +34,7 @@ Front::Front(net::Core& core, ApiSource& source, const http::BasicLogin* login, 
     : login_(login),
       table_(core),
       invoke_(core, table_, invoke),
-      api_(source),
+      api_(source, table_),
       router_(api_routes()),
       server_(core, *this, limits) {}
 

@@ -15,6 +15,8 @@
 #include "gateway/metrics.h"
 #include "gateway/settings.h"
 #include "http/auth.h"
+#include "http/router.h"
+#include "model/scale_labels.h"
 #include "net/core.h"
 
 namespace faas::gateway {
@@ -204,20 +206,68 @@ TEST(MetricsTest, AFamilyWithoutSeriesIsNotPrinted) {
               AllOf(Not(HasSubstr("gateway_")), HasSubstr("process_cpu_seconds_total ")));
 }
 
-// The reference page is printed by the program. To print it again: FAAS_WRITE_DOCS=1 gateway_test
+TEST(RoutesTest, EachIsDeclaredOnceAndSaysAllThereIsToSay) {
+  std::set<std::pair<std::string_view, std::string_view>> seen;
+  for (const auto& row : api_rows()) {
+    EXPECT_TRUE(seen.insert({row.method, row.path}).second) << row.method << " " << row.path;
+    EXPECT_NE(row.handler, nullptr) << row.path;
+    EXPECT_FALSE(row.help.empty()) << row.path;
+    EXPECT_FALSE(row.success.empty()) << row.path;
+    const bool guarded = row.path.starts_with("/system") || row.path == "/metrics";
+    EXPECT_EQ(row.login, guarded) << row.path;
+  }
+}
+
+TEST(RoutesTest, ARouterFindsEachRowByBothSpellings) {
+  const http::Router router(api_routes());
+  for (const auto& row : api_rows()) {
+    for (auto path : {std::string(row.path), std::string(row.also)}) {
+      if (path.empty()) continue;
+      if (const auto at = path.find("{name}"); at != std::string::npos) path.replace(at, 6, "x");
+      const auto match = router.match(http::Method::other, row.method, path);
+      ASSERT_NE(match.route, nullptr) << path;
+      EXPECT_EQ(&api_rows()[static_cast<std::size_t>(match.route->id)], &row) << row.method << " " << path;
+    }
+  }
+}
+
+// The reference pages are printed by the program. To print them again: FAAS_WRITE_DOCS=1 gateway_test
 // --gtest_filter='ReferencePage.*'
-TEST(ReferencePage, SaysWhatTheProgramSays) {
-  const std::string page =
-      "# faas-gateway: reference\n\nPrinted by the program's own tables; a test compares it.\n\n## "
-      "Settings\n\n"
-      "Each is a flag (`--port 8081`) or an environment variable of the same name. Durations are seconds or "
-      "like `1m30s`.\n\n" +
-      document_settings() + "\n## Routes\n\n" + document_routes() + "\n## Metrics\n\n" + document_metrics();
-  const std::string path = FAAS_SOURCE_DIR "/docs/reference-gateway.md";
+void compare_page(const std::string& name, const std::string& page) {
+  const std::string path = FAAS_SOURCE_DIR "/docs/" + name;
   if (std::getenv("FAAS_WRITE_DOCS") != nullptr) std::ofstream(path) << page;
   std::ifstream file(path);
   const std::string written((std::istreambuf_iterator<char>(file)), {});
   EXPECT_EQ(written, page);
+}
+
+TEST(ReferencePage, SaysWhatTheProgramSays) {
+  compare_page(
+      "reference-gateway.md",
+      "# faas-gateway: reference\n\nPrinted by the program's own tables; a test compares it. Routes and "
+      "labels: [reference-gateway-api.md](reference-gateway-api.md).\n\n## Settings\n\n"
+      "Each is a flag (`--port 8081`) or an environment variable of the same name. Durations are "
+      "seconds or like `1m30s`.\n\n" +
+          document_settings() + "\n## Metrics\n\n" + document_metrics());
+}
+
+TEST(ReferencePage, OfTheApiSaysWhatTheProgramSays) {
+  compare_page(
+      "reference-gateway-api.md",
+      "# faas-gateway: reference of the API\n\nPrinted by the program's own tables; a test compares it. The "
+      "same as "
+      "an OpenAPI document: `/system/openapi.json`.\n\n## Routes\n\n" +
+          document_routes() +
+          "\nBesides: HEAD is GET without a body; OPTIONS is 204 with `Allow`; another method is 405 with "
+          "`Allow`; "
+          "below `/system` a stranger gets 401 whatever he asks for. Errors are one line of text. With "
+          "`wait` a "
+          "change that came true is answered with 200 and the status.\n\n## Labels\n\n" +
+          document_labels() +
+          "\nOther labels are kept and shown. A status has the label `faas_function` with the function's "
+          "name "
+          "in addition.\n\n## Annotations\n\nAll are kept and shown as they were sent; connectors read "
+          "`topic` and `schedule` from them. None changes what the gateway does.\n");
 }
 
 }  // namespace

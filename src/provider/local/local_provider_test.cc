@@ -304,7 +304,7 @@ Task<> LocalProviderTest::refuses() {
   auto spec = echo("cat");
   spec.secrets = {"key"};
   const auto no_secret = co_await provider_->deploy(spec);
-  EXPECT_EQ(no_secret.error().text, "secret not found: key");
+  EXPECT_EQ(no_secret.error().text, "secrets: secret not found: key in namespace ns");
   EXPECT_EQ(no_secret.error().code, Code::invalid);
   const auto unknown = co_await provider_->update(echo("cat"));
   EXPECT_EQ(unknown.error().code, Code::not_found);

@@ -1,0 +1,46 @@
+#include "gateway/api_info.h"
+
+#include <sys/utsname.h>
+
+#include <boost/json.hpp>
+
+#include "gateway/api.h"
+#include "gateway/openapi.h"
+
+namespace faas::gateway {
+
+Task<Result<Answer>> home(ApiCall&) {
+  co_return Answer{.body = "faas " FAAS_VERSION ": call functions at /function/NAME\n",
+                   .content_type = kPlain};
+}
+
+Task<Result<Answer>> health(ApiCall&) {
+  co_return Answer{.body = "OK", .content_type = kPlain};
+}
+
+Task<Result<Answer>> scrape(ApiCall& call) {
+  const auto meters = co_await call.source.meters();
+  const auto snapshot = co_await call.source.snapshot();
+  co_return Answer{.body = print_metrics(meters, *snapshot),
+                   .content_type = "text/plain; version=0.0.4; charset=utf-8"};
+}
+
+Task<Result<Answer>> info(ApiCall& call) {
+  const auto provider = call.source.provider().info();
+  utsname machine{};
+  ::uname(&machine);
+  const boost::json::object body{
+      {"provider",
+       {{"provider", provider.provider},
+        {"version", {{"sha", provider.sha}, {"release", provider.release}}},
+        {"orchestration", provider.orchestration}}},
+      {"version", {{"commit_message", ""}, {"sha", provider.sha}, {"release", FAAS_VERSION}}},
+      {"arch", machine.machine}};
+  co_return Answer{.body = boost::json::serialize(body)};
+}
+
+Task<Result<Answer>> openapi(ApiCall&) {
+  co_return Answer{.body = print_openapi(api_rows(), invoke_row())};
+}
+
+}  // namespace faas::gateway
