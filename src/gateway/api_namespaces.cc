@@ -43,13 +43,8 @@ Task<Result<Answer>> update_namespace(ApiCall& call) {
 
 Task<Result<Answer>> delete_namespace(ApiCall& call) {
   CO_TRY(check_name("name", call.match.name));
-  // The provider's task may outlive this call: the name goes with it.
-  const auto remove = [](Provider& provider, std::string name) -> Task<Result<void>> {
-    auto removed = co_await provider.remove_namespace(name);
-    co_return removed;
-  };
-  auto done = co_await ask<void>(
-      call, [remove, name = call.match.name](Provider& provider) { return remove(provider, name); });
+  auto done =
+      co_await ask<void>(call, [name = call.match.name](Provider& p) { return p.remove_namespace(name); });
   if (!done) co_return done.error();
   co_return accepted();
 }

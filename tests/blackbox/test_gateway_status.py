@@ -1,9 +1,12 @@
 # Whether a status tells the truth, and ?wait=: a change that is answered when it has come true.
 import json
+import os
+import signal
 
 import pytest
 
 from programs import FUNCTIONS
+import wire
 from wire import eventually
 
 
@@ -62,14 +65,17 @@ def test_what_cannot_become_ready_is_told_long_before_the_time_is_over(gateway, 
     gateway.remove("hopeless")
 
 
+# Its upstream never listens: it neither gets ready nor fails.
+NEVER = {"envProcess": "sleep 86400", "envVars": {"mode": "http", "upstream_url": "http://127.0.0.1:5000"}}
+
+
 def test_time_that_is_over_is_told(gateway):
-    # It never gets ready: its lock file is never made.
-    answer = put(gateway, "POST", "?wait=50ms", service="never", envProcess="sleep 86400",
-                 envVars={"mode": "http", "upstream_url": "http://127.0.0.1:5000", "suppress_lock": "true"})
-    # Without a lock file a watchdog is ready at once in some modes: then it is 200.
-    assert answer.status in (200, 504), answer
-    if answer.status == 504:
-        assert "wait=50ms" in answer.text and "0 of 1" in answer.text
+    for method in ("POST", "PUT"):
+        answer = put(gateway, method, "?wait=50ms", service="never", **NEVER)
+        assert answer.status == 504 and "wait=50ms" in answer.text and "0 of 1" in answer.text, answer
+        assert len(answer.text.splitlines()) == 1
+    answer = gateway.api("POST", "/system/scale-function/never?wait=1ms", {"replicas": 2})
+    assert answer.status == 504 and "0 of 2" in answer.text, answer
     gateway.remove("never")
 
 
@@ -90,38 +96,44 @@ def test_no_wait_at_all_is_202(gateway, wait):
     gateway.remove("hasty")
 
 
+def waiting(gateway, method, path, body):
+    """A connection whose request is under way."""
+    data = json.dumps(body).encode()
+    connection = gateway.connect()
+    connection.send(wire.request_bytes(method, path, {"Authorization": gateway.authorization}, data))
+    return connection
+
+
 def test_who_waits_hears_of_the_end_of_the_function(gateway):
-    """Its replica never gets ready; deleted, it is told, and the connection is not held."""
-    with gateway.connect() as connection:
-        body = json.dumps({"service": "taken", "image": "host", "envProcess": f"{FUNCTIONS}/say_then_hang.sh",
-                           "envVars": {"mode": "afterburn"}}).encode()
-        connection.send(b"POST /system/functions?wait=10m HTTP/1.1\r\nHost: x\r\nAuthorization: "
-                        + gateway.authorization.encode() + b"\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+    with waiting(gateway, "POST", "/system/functions?wait=10m",
+                 {"service": "taken", "image": "host", **NEVER}) as connection:
         eventually(lambda: gateway.api("GET", "/system/function/taken").status == 200)
-        if gateway.status("taken").get("availableReplicas", 0) == 0:
-            gateway.remove("taken")
-            assert connection.response().status in (200, 404)
-        else:
-            assert connection.response().status == 200
-            gateway.remove("taken")
+        gateway.remove("taken")
+        answer = connection.response()
+        assert answer.status == 404 and "taken" in answer.text, answer
+
+
+def test_who_waits_is_answered_by_a_change_of_somebody_else(gateway):
+    with waiting(gateway, "POST", "/system/functions?wait=10m",
+                 {"service": "mended", "image": "host", **NEVER}) as connection:
+        eventually(lambda: gateway.api("GET", "/system/function/mended").status == 200)
+        assert put(gateway, "PUT", "", service="mended", envProcess="cat").status == 202
+        assert connection.response().status == 200
+    gateway.remove("mended")
 
 
 def test_clients_that_wait_and_leave_cost_nothing(gateway):
     def descriptors():
-        import os
         return len(os.listdir(f"/proc/{gateway.pid}/fd"))
+    assert put(gateway, "POST", "", service="slow", **NEVER).status == 202
+    eventually(lambda: len(gateway.replicas("slow")) == 1, 20)
     before = descriptors()
-    put(gateway, "POST", "", service="slow", envProcess="/no/such", labels={"com.openfaas.scale.min": "0"})
-    connections = []
-    for _ in range(30):
-        connection = gateway.connect()
-        body = b'{"replicas":0}'
-        connection.send(b"POST /system/scale-function/slow?wait=10m HTTP/1.1\r\nHost: x\r\nAuthorization: "
-                        + gateway.authorization.encode() + b"\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
-        connections.append(connection)
+    connections = [waiting(gateway, "POST", "/system/scale-function/slow?wait=10m", {"replicas": 1})
+                   for _ in range(30)]
+    eventually(lambda: descriptors() >= before + 30, 15, descriptors)
     for connection in connections:
         connection.close()
-    eventually(lambda: descriptors() <= before + 2, 15, descriptors)
+    eventually(lambda: descriptors() <= before, 15, descriptors)
     gateway.remove("slow")
 
 
@@ -168,9 +180,6 @@ def test_a_message_is_short_and_one_line(gateway):
 
 # ---- an update that does not work -------------------------------------------------------------------
 
-BROKEN = {"image": "host", "envProcess": "/no/such/program"}
-
-
 def test_an_update_that_never_gets_ready_leaves_the_old_version_serving(gateway):
     gateway.deploy("guarded", "cat")
     assert put(gateway, "PUT", "?wait=30s", service="guarded", envProcess="/no/such/program").status == 500
@@ -196,7 +205,6 @@ def test_the_old_version_is_started_again_when_it_crashes_meanwhile(gateway):
 
 
 def test_the_old_version_serves_again_after_a_kill(start):
-    import signal
     gateway = start.gateway()
     gateway.deploy("survivor", "wc -c")
     for _ in range(2):  # a second broken update must not push the good one out
