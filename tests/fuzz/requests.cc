@@ -1,9 +1,11 @@
 // The small things that clients send to the API: the first line as a function's name, an amount and a
-// secret's name, the rest as the body of a request to scale or to delete.
+// secret's name, the rest as the body of a request to scale or to delete, of a secret and of a namespace.
 #include "model/requests.h"
 #include "model/names.h"
+#include "model/namespaces.h"
 #include "model/resources.h"
 #include "model/scale_labels.h"
+#include "model/secret.h"
 #include "target.h"
 
 namespace {
@@ -43,6 +45,28 @@ void check_amounts(std::string_view text) {
   }
 }
 
+void check_secret(std::string_view text) {
+  const auto secret = parse_secret(text);
+  if (!secret) {
+    HOLDS(secret.error().origin == Origin::client && !secret.error().text.empty());
+    return;
+  }
+  HOLDS(!secret->bytes.empty() && secret->bytes.size() <= kSecretBytesMax);
+  HOLDS(check_secret_name("name", secret->name.name) && check_name("namespace", secret->name.name_space));
+  const auto name = parse_secret_name(text);
+  HOLDS(name && *name == secret->name);
+}
+
+void check_namespace(std::string_view text) {
+  const auto spec = parse_namespace(text);
+  if (!spec) {
+    HOLDS(spec.error().origin == Origin::client && !spec.error().text.empty());
+    return;
+  }
+  const auto again = parse_namespace(print_namespace(*spec), spec->name);
+  HOLDS(again && *again == *spec);
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -50,6 +74,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const auto line = fuzz::take_line(rest);
   check_names(line);
   check_amounts(line);
+  check_secret(rest);
+  check_namespace(rest);
   if (const auto scale = parse_scale_request(rest)) {
     HOLDS(scale->replicas <= kReplicasMax);
   } else {
