@@ -10,11 +10,13 @@
 #include <cstring>
 
 #include "base/units.h"
+#include "net/core.h"
 
 namespace faas::net {
 namespace {
 
 constexpr int kBacklog = 4096;
+constexpr auto kFullBacklogPause = std::chrono::milliseconds(1);
 
 void set_option(int fd, int level, int name, int value) {
   ::setsockopt(fd, level, name, &value, sizeof value);
@@ -145,8 +147,12 @@ Task<Result<Stream>> connect(const Address& address) {
   if (!fd) co_return failed(errno);
   const int number = fd.get();
   if (address.family() != AF_UNIX) set_option(number, IPPROTO_TCP, TCP_NODELAY, 1);
-  const int connected = ::connect(number, address.data(), address.size());
-  // A full Unix backlog answers EAGAIN and cannot be waited for: the caller may try again.
+  int connected = ::connect(number, address.data(), address.size());
+  // A full Unix backlog answers EAGAIN, where TCP would let the connection wait: nothing tells of its end.
+  while (connected != 0 && errno == EAGAIN && address.family() == AF_UNIX) {
+    co_await sleep_for(kFullBacklogPause);
+    connected = ::connect(number, address.data(), address.size());
+  }
   if (connected != 0 && errno != EINPROGRESS) co_return failed(errno);
   const bool waits = connected != 0;
   Stream stream(std::move(fd));

@@ -39,7 +39,8 @@ class Address final {
 /// The peer of an accepted connection: its address without the port; "" for a Unix socket.
 [[nodiscard]] std::string peer_of(int fd);
 
-/// Connects. TCP_NODELAY is set. Errors: refused, machine (nothing was sent).
+/// Connects; while the backlog of a Unix socket is full, it waits, without a limit of its own. TCP_NODELAY is
+/// set. Errors: refused, machine (nothing was sent).
 [[nodiscard]] Task<Result<Stream>> connect(const Address& address);
 
 }  // namespace faas::net
