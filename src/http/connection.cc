@@ -10,9 +10,10 @@ namespace faas::http {
 namespace {
 
 constexpr std::size_t kSmallBytes = 4096;
-// A refused client may still be sending: closing at once would reset the answer away.
-constexpr auto kLinger = std::chrono::seconds(1);
-constexpr std::size_t kLingerBytesMax = 4 * 1024 * 1024;
+// A refused client may still be sending: closing at once would reset the answer away. As long as it sends, it
+// has not read that it may stop.
+constexpr auto kLingerPause = std::chrono::seconds(5);
+constexpr auto kLinger = std::chrono::seconds(30);
 // What every answer begins with, in either version.
 constexpr std::string_view kEveryHead = "HTTP/1.";
 // A leading zero of the next chunk's size changes nothing.
@@ -177,11 +178,9 @@ Task<> Connection::linger() {
   channel_.stream().shutdown_write();
   channel_.unpin();
   const auto deadline = Clock::now() + kLinger;
-  std::size_t thrown_away = 0;
-  while (thrown_away < kLingerBytesMax && !channel_.ended()) {
-    thrown_away += channel_.data().size();
+  while (!channel_.ended()) {
     channel_.consume(channel_.data().size());
-    const auto wake = co_await channel_.more(deadline);
+    const auto wake = co_await channel_.more(std::min(deadline, Clock::now() + kLingerPause));
     if (wake != Wake::data) break;
   }
 }
