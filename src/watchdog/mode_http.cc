@@ -17,7 +17,9 @@ constexpr Duration kFirstPause = std::chrono::milliseconds(2);
 constexpr Duration kLongestPause = std::chrono::milliseconds(50);
 
 // A function that is called now and then keeps its connection; one that closed it is noticed at once.
-constexpr http::PoolLimits kPoolLimits{.idle_timeout = std::chrono::seconds(120)};
+// One whose backlog is full is waited for: that is what exec_timeout is for.
+constexpr http::PoolLimits kPoolLimits{.idle_timeout = std::chrono::seconds(120),
+                                       .connect_timeout = std::chrono::seconds(120)};
 
 constexpr std::string_view kInternalName = "X-OpenFaaS-Internal";
 constexpr std::string_view kInternalValue = "of-watchdog";
