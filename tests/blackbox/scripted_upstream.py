@@ -8,9 +8,10 @@ import wire
 
 class Upstream:
     """Listens on a free loopback port, on `port`, or on the Unix socket `path`. `handler(connection, number)`
-    runs in a thread per connection; what it reads through connection.request() is kept in .requests."""
+    runs in a thread per connection; what it reads through connection.request() is kept in .requests. With `paused`, connections wait until resume(), as
+    many as `backlog` lets."""
 
-    def __init__(self, handler, *, port=0, path=None):
+    def __init__(self, handler, *, port=0, path=None, backlog=256, paused=False):
         self.handler = handler
         self.requests = []
         self.connections = 0
@@ -20,13 +21,14 @@ class Upstream:
         if path:
             self.listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
             self.listener.bind(str(path))
-            self.listener.listen(256)
+            self.listener.listen(backlog)
         else:
-            self.listener = socket.create_server(("127.0.0.1", port), backlog=256)
+            self.listener = socket.create_server(("127.0.0.1", port), backlog=backlog)
             self.port = self.listener.getsockname()[1]
         self.open = []
         self.thread = threading.Thread(target=self._accept, daemon=True)
-        self.thread.start()
+        if not paused:
+            self.thread.start()
 
     @property
     def url(self):
@@ -58,13 +60,17 @@ class Upstream:
             assert self.arrived.wait_for(lambda: len(self.requests) >= count, within), \
                 f"{len(self.requests)} requests arrived, {count} expected"
 
+    def resume(self):
+        self.thread.start()
+
     def stop_listening(self):
         try:
             self.listener.shutdown(socket.SHUT_RDWR)
         except OSError:
             pass
         self.listener.close()
-        self.thread.join(5)
+        if self.thread.ident:
+            self.thread.join(5)
 
     def close(self):
         self.stop_listening()

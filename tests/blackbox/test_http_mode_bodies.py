@@ -220,8 +220,9 @@ def test_an_early_refusal_always_reaches_a_client_that_sends_everything_first(pr
     watchdog, _ = proxied(handler)
     for _ in range(10):
         with watchdog.connect() as connection:
-            connection.send(request_bytes("POST", "/", CHUNKED if framing == "chunked" else {"Content-Length": "3000000"}))
-            for _ in range(30):
+            headers = CHUNKED if framing == "chunked" else {"Content-Length": "10000000"}
+            connection.send(request_bytes("POST", "/", headers))
+            for _ in range(100):
                 connection.send(chunk(b"x" * 100_000) if framing == "chunked" else b"x" * 100_000)
             connection.send(b"0\r\n\r\n" if framing == "chunked" else b"")
             reply = connection.response()

@@ -168,6 +168,23 @@ def test_a_unix_socket_breaks_and_is_called_again_as_tcp_is(start, script):
     watchdog.wait_for_log(f'Upstream HTTP request error: Get "unix://{path}/"')
 
 
+def test_a_unix_socket_that_is_slow_to_accept_refuses_nobody(start, script):
+    """Its backlog is full: where TCP would wait by itself, a Unix socket says so at once."""
+    path = script("").parent / "f.sock"
+    upstream = start.upstream(always(OK), path=path, backlog=0, paused=True)
+    watchdog = start.of({"fprocess": "sleep 86400", "mode": "http", "upstream_url": upstream.url})
+    calls = [watchdog.connect() for _ in range(8)]
+    try:
+        for number, connection in enumerate(calls):
+            connection.send(request_bytes("POST", f"/{number}", body=b"x"))
+        watchdog.call("GET", "/_/health")  # the calls have arrived before this
+        upstream.resume()
+        assert all(connection.response().body == b"fine" for connection in calls)
+    finally:
+        for connection in calls:
+            connection.close()
+
+
 @pytest.mark.parametrize("userinfo,user,password", [("u:p", "u", "p"), ("u", "u", ""), ("a%40b:c%3Ad", "a@b", "c:d")])
 def test_a_user_in_upstream_url_is_basic_authentication(start, userinfo, user, password):
     upstream = start.upstream(always(OK))

@@ -57,6 +57,31 @@ def test_an_answer_that_ends_with_the_connection_passes_as_it_comes(proxied):
         assert reply.complete and reply.body == b"first second"
 
 
+@case(109)
+@pytest.mark.parametrize("kind", ["text/event-stream", "Text/Event-Stream; charset=utf-8", "application/x-ndjson"])
+def test_an_event_stream_outlives_all_timeouts(proxied, kind):
+    go = threading.Semaphore(0)
+
+    def handler(connection, _number):
+        connection.request()
+        connection.send(f"HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nTransfer-Encoding: chunked\r\n\r\n".encode())
+        for number in range(3):
+            assert go.acquire(timeout=20)
+            connection.send(chunk(b"event %d\n" % number))
+        connection.send(b"0\r\n\r\n")
+
+    watchdog, _ = proxied(handler, exec_timeout="500ms", read_timeout="500ms", write_timeout="500ms")
+    with watchdog.connect() as connection:
+        connection.send(request_bytes("GET", "/", {"X-Timeout": "400ms"}))
+        reply = connection.response_head()
+        for number in range(3):
+            time.sleep(0.6)  # not a synchronisation: the limits must pass
+            go.release()
+            connection.body_until(reply, b"event %d\n" % number)
+        connection.finish(reply)
+        assert reply.complete
+
+
 @case(110, deviation="an event stream that never begins is a 500")
 def test_an_event_stream_that_never_begins_is_an_error(proxied):
     watchdog, _ = proxied(lambda connection, _number: connection.request())
@@ -167,24 +192,31 @@ def test_a_refused_upgrade_is_an_ordinary_answer(proxied):
 
 
 @case(113, deviation="nothing of the body is lost")
-def test_an_upstream_that_answers_while_it_reads_gets_all(proxied):
+@pytest.mark.parametrize("framing", ["length", "chunked"])
+@pytest.mark.parametrize("accept", [{}, {"Accept": "text/event-stream"}])
+def test_an_upstream_that_answers_while_it_reads_gets_all(proxied, framing, accept):
     def handler(connection, _number):
-        request = connection.request_head_only()
-        connection.send(b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nTransfer-Encoding: chunked\r\n\r\n")
-        for piece in connection.pieces(request):
-            connection.send(chunk(piece))
-        connection.send(b"0\r\n\r\n")
+        while True:
+            request = connection.request_head_only()
+            connection.send(b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nTransfer-Encoding: chunked\r\n\r\n")
+            for piece in connection.pieces(request):
+                connection.send(chunk(piece))
+            connection.send(b"0\r\n\r\n")
 
     watchdog, _ = proxied(handler)
+    headers = {"Content-Length": "10000"} if framing == "length" else {"Transfer-Encoding": "chunked"}
     with watchdog.connect() as connection:
-        connection.send(request_bytes("POST", "/", {"Content-Length": "10000"}))
-        reply, expected = connection.response_head(), b""
-        for letter in b"ABCDEFGHIJ":
-            connection.send(bytes([letter]) * 1000)
-            expected += bytes([letter]) * 1000
-            connection.body_until(reply, expected)
-        connection.finish(reply)
-        assert reply.complete and reply.body == expected
+        for _ in range(2):
+            connection.send(request_bytes("POST", "/", {**headers, **accept}))
+            reply, expected = connection.response_head(), b""
+            for letter in b"ABCDEFGHIJ":
+                piece = bytes([letter]) * 1000
+                connection.send(piece if framing == "length" else chunk(piece))
+                expected += piece
+                connection.body_until(reply, expected)
+            connection.send(b"" if framing == "length" else b"0\r\n\r\n")
+            connection.finish(reply)
+            assert reply.complete and reply.body == expected
 
 
 def test_an_early_refusal_reaches_a_client_that_still_uploads(proxied):
