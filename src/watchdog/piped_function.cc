@@ -21,6 +21,8 @@ constexpr Duration kLeftoverLimit = std::chrono::seconds(1);
 constexpr Duration kEndPause = std::chrono::milliseconds(200);
 constexpr Duration kKillLimit = std::chrono::seconds(1);
 constexpr std::string_view kAnswerStart = "HTTP/1.";
+// Answers before the answer (100, 103): nobody is told, but they must end.
+constexpr int kInterimMax = 8;
 // Of what is not an answer, this much is shown.
 constexpr std::size_t kShownBytes = 80;
 // What the reference calls itself when a client has no name.
@@ -176,10 +178,17 @@ Task<Result<void>> PipedFunction::expect_answer(TimePoint deadline) {
 }
 
 Task<Result<void>> PipedFunction::read_head(bool to_head, TimePoint deadline) {
-  auto expected = co_await expect_answer(deadline);
-  if (!expected) co_return expected.error();
-  auto read = co_await output_.read_head(to_head, deadline);
-  if (!read) co_return read.error();
+  for (int interim = 0;; ++interim) {
+    auto expected = co_await expect_answer(deadline);
+    if (!expected) co_return expected.error();
+    auto read = co_await output_.read_head(to_head, deadline);
+    if (!read) co_return read.error();
+    if (output_.head.status / 100 != 1 || output_.head.status == 101) break;
+    if (interim == kInterimMax) {
+      co_return Error{Code::malformed, Origin::function,
+                      "more than " + std::to_string(kInterimMax) + " interim answers"};
+    }
+  }
   if (output_.head.status == 101) {
     co_return Error{Code::malformed, Origin::function, "the answer is 101, but nothing can be upgraded here"};
   }

@@ -107,7 +107,19 @@ TEST_F(PipedFunctionTest, AnswersWithTheFirstOfEachField) {
   EXPECT_TRUE(usable_);
 }
 
+TEST_F(PipedFunctionTest, ReadsPastInterimAnswers) {
+  const auto answer = ask(
+      "read line; printf 'HTTP/1.1 100 Continue\\r\\n\\r\\nHTTP/1.1 103 Early Hints\\r\\nLink: a\\r\\n\\r\\n"
+      "HTTP/1.1 200 OK\\r\\nContent-Length: 2\\r\\n\\r\\nok'; cat >/dev/null");
+  ASSERT_TRUE(answer);
+  EXPECT_EQ(answer->status, 200);
+  EXPECT_EQ(answer->body.text(), "ok");
+  EXPECT_TRUE(usable_);
+}
+
 TEST_F(PipedFunctionTest, TellsWhyThereIsNoAnswer) {
+  EXPECT_EQ(ask("while printf 'HTTP/1.1 100 Continue\\r\\n\\r\\n'; do :; done").error().text,
+            "more than 8 interim answers");
   EXPECT_EQ(ask("read line; echo nonsense; sleep 60").error().text, "malformed HTTP response \"nonsense\"");
   EXPECT_EQ(ask("exit 3").error().text, "unexpected EOF: the function ended: exit status 3");
   EXPECT_EQ(ask("exec >&-; sleep 60").error().text,
