@@ -76,8 +76,8 @@ class CallEdits final : public http::HopEdits {
  public:
   CallEdits(const Call& call, const UpstreamUrl& url) : call_(call), url_(url) {}
   void add_request_fields(http::HeadWriter& head) override {
-    const bool named = call_.exchange.request().has(http::FieldId::authorization);
-    if (!url_.authorization.empty() && !named) head.field("Authorization", url_.authorization);
+    if (url_.authorization.empty() || call_.exchange.request().has(http::FieldId::authorization)) return;
+    head.field("Authorization", url_.authorization);
   }
   bool keep_response_field(const http::Field& field) override {
     return field.id != http::FieldId::x_duration_seconds;

@@ -1,9 +1,9 @@
 # of-watchdog, mode http: the function's process: when it is called, how it ends, and what it says.
-import os
 import signal
 
 import pytest
 
+import processes
 import programs
 from scripted_upstream import always, answer
 from wire import Closed, eventually, request_bytes
@@ -199,8 +199,8 @@ def test_a_child_that_ends_at_sigterm_by_itself_ends_the_grace_period(start, scr
     watchdog.process.send_signal(signal.SIGTERM)
     watchdog.wait_for_log("SIGTERM: no new connections in 1h0m0s")
     assert watchdog.call("GET", "/").body == b"fine"
-    child_pid = int(open(f"/proc/{watchdog.pid}/task/{watchdog.pid}/children").read().split()[0])
-    os.kill(child_pid, signal.SIGTERM)
+    (child,) = [p.pid for p in processes.descendants(watchdog.pid) if p.parent == watchdog.pid]
+    processes.kill(child, signal.SIGTERM)
     assert watchdog.expect_exit() == 0
 
 
