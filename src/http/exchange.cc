@@ -11,6 +11,11 @@ Exchange::Exchange(Connection& connection)
 
 Exchange::~Exchange() = default;
 
+void Exchange::replace_request_field(std::string_view name, std::string_view value) {
+  std::erase_if(request_.fields, [name](const Field& field) { return same_text(field.name, name); });
+  request_.fields.push_back({.id = FieldId::other, .name = name, .value = value});
+}
+
 std::string_view Exchange::peer() const {
   return connection_.peer_;
 }

@@ -38,6 +38,9 @@ class Exchange final {
   [[nodiscard]] const RequestHead& request() const { return request_; }
   /// When its head had been read.
   [[nodiscard]] TimePoint began() const { return began_; }
+  /// Gives the request another field of that name (not one with an id), in place of the client's own: what
+  /// whoever serves it is to be told by us. The views outlive the handler's use of the request.
+  void replace_request_field(std::string_view name, std::string_view value);
   /// The client's address without the port; "" over a Unix socket.
   [[nodiscard]] std::string_view peer() const;
 

@@ -134,15 +134,43 @@ Task<> Front::serve_in_time(const Call& call) {
   (void)co_await http::answer_text(exchange, 504, text);
 }
 
+// Whether the caller was refused. Before the limiter: who may not call takes no place, and learns nothing.
+Task<bool> Front::refuse_stranger(http::Exchange& exchange) {
+  const auto refusal = co_await authentication_->check(exchange.request());
+  if (!refusal) co_return false;
+  exchange.head(refusal->status)
+      .field("Content-Type", "text/plain; charset=utf-8")
+      .field("X-Content-Type-Options", "nosniff")
+      .field("X-OpenFaaS-Internal", "faas-middleware");
+  if (refusal->status == 401) exchange.field("WWW-Authenticate", "Bearer realm=IAM function invoke");
+  (void)co_await exchange.send(refusal->text + "\n");
+  co_return true;
+}
+
 Task<> Front::serve_call(http::Exchange& exchange, std::string_view path) {
-  const auto& request = exchange.request();
   Measured measured(metrics_, exchange);
+  std::string seconds;
+  if (authentication_ != nullptr) {
+    const auto began = Clock::now();
+    const bool refused = co_await refuse_stranger(exchange);
+    if (refused) {
+      measured.ended();
+      co_return;
+    }
+    seconds = seconds_text(Clock::now() - began);
+    exchange.replace_request_field("X-Auth-Seconds", seconds);
+  }
   const Limiter::Pass pass(limiter_);
   if (!pass) {
     co_await answer_full(exchange);
-    measured.ended();
-    co_return;
+  } else {
+    co_await pass_on(exchange, path);
   }
+  measured.ended();
+}
+
+Task<> Front::pass_on(http::Exchange& exchange, std::string_view path) {
+  const auto& request = exchange.request();
   std::string decoded;
   if (path.find('%') != path.npos) {
     decoded = http::percent_decode(path);
@@ -158,7 +186,6 @@ Task<> Front::serve_call(http::Exchange& exchange, std::string_view path) {
                   .target = request.target,
                   .logged = !is_probe(request.value(http::FieldId::user_agent))};
   co_await (answers_may_be_late(settings_) ? serve_in_time(call) : mode_.serve(call));
-  measured.ended();
 }
 
 Task<> MetricsFront::serve(http::Exchange& exchange) {

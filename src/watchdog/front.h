@@ -1,8 +1,9 @@
 // The front: what every request of a watchdog meets first. Health and readiness are answered here, calls are
-// counted, limited and passed to the mode.
+// counted, authenticated, limited and passed to the mode.
 #pragma once
 
 #include "http/exchange.h"
+#include "watchdog/authentication.h"
 #include "watchdog/limiter.h"
 #include "watchdog/lock_file.h"
 #include "watchdog/metrics.h"
@@ -21,8 +22,13 @@ struct Condition {
 /// Threads: one core. Lifetime: all it is given outlives it.
 class Front final : public http::Handler {
  public:
-  Front(const Settings& settings, FunctionMode& mode, Condition& condition)
-      : settings_(settings), mode_(mode), condition_(condition), limiter_(settings.max_inflight) {}
+  /// `authentication` may be null: everybody may call.
+  Front(const Settings& settings, FunctionMode& mode, Condition& condition, Authentication* authentication)
+      : settings_(settings),
+        mode_(mode),
+        condition_(condition),
+        authentication_(authentication),
+        limiter_(settings.max_inflight) {}
 
   Task<> serve(http::Exchange& exchange) override;
   [[nodiscard]] const Metrics& metrics() const { return metrics_; }
@@ -32,11 +38,14 @@ class Front final : public http::Handler {
   Task<> answer_ready(http::Exchange& exchange);
   Task<> serve_call(http::Exchange& exchange, std::string_view path);
   Task<> serve_in_time(const Call& call);
+  Task<bool> refuse_stranger(http::Exchange& exchange);
+  Task<> pass_on(http::Exchange& exchange, std::string_view path);
   Task<> answer_full(http::Exchange& exchange);
 
   const Settings& settings_;
   FunctionMode& mode_;
   Condition& condition_;
+  Authentication* authentication_;
   Limiter limiter_;
   Metrics metrics_;
 };

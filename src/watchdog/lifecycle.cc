@@ -37,14 +37,30 @@ Task<> wait_for(net::Event& event) {
 
 }  // namespace
 
-Lifecycle::Lifecycle(net::Core& core, const Settings& settings, Variables own)
-    : core_(core), settings_(settings), own_(own), stop_(core), hurry_(core) {
+Lifecycle::Lifecycle(net::Core& core, const Settings& settings, Variables own,
+                     std::unique_ptr<Authentication> authentication)
+    : core_(core),
+      settings_(settings),
+      own_(own),
+      authentication_(std::move(authentication)),
+      stop_(core),
+      hurry_(core) {
   condition_.suppress_lock = settings.suppress_lock;
   if (settings.ready_fd >= 0) ready_fd_ = net::Fd(static_cast<int>(settings.ready_fd));
 }
 
 Lifecycle::~Lifecycle() {
   if (!settings_.unix_socket.empty() && !listening_.empty()) ::unlink(settings_.unix_socket.c_str());
+}
+
+// Before anything else: a function nobody may call need not run, and who connects should be refused, not
+// kept.
+Task<Result<void>> Lifecycle::prepare_authentication() {
+  if (!authentication_) co_return Result<void>();
+  auto prepared = co_await net::race(authentication_->prepare(), stop_);
+  if (!prepared)
+    co_return Error{Code::unavailable, Origin::function, "told to end before the keys were there"};
+  co_return std::move(*prepared);
 }
 
 Result<void> Lifecycle::listen() {
@@ -97,13 +113,14 @@ Result<void> Lifecycle::start_function() {
 }
 
 void Lifecycle::open_doors() {
-  front_.emplace(settings_, *mode_, condition_);
+  front_.emplace(settings_, *mode_, condition_, authentication_.get());
   server_ = std::make_unique<http::Server>(core_, *front_, limits_of(settings_));
   if (settings_.program == Program::of_watchdog) {
     log::print("Watchdog mode: {}\tfprocess: {}", name_of(settings_.mode), quoted(settings_.process));
   }
   log::line(timeouts_line(settings_));
   if (const auto warning = timeouts_warning(settings_); !warning.empty()) log::line(warning);
+  if (authentication_) log::line("JWT Auth: true");
   if (settings_.listen_tcp) log::print("Listening on port: {}", net::port_of(listening_.back().get()));
   if (!settings_.unix_socket.empty()) log::print("Listening on socket: {}", settings_.unix_socket);
   for (auto& fd : listening_) {
@@ -186,6 +203,11 @@ Task<> Lifecycle::watch_orphans() {
 
 Task<int> Lifecycle::live() {
   net::Running<void> signals(watch_signals());
+  auto prepared = co_await prepare_authentication();
+  if (!prepared) {
+    log::line(prepared.error().text);
+    co_return stop_.is_set() ? 0 : 1;
+  }
   auto started = listen();
   if (!started) {
     log::print("Error ListenAndServe: {}", started.error().text);

@@ -18,13 +18,16 @@ namespace faas::watchdog {
 /// Threads: one core. Lifetime: `settings` and `own` outlive it.
 class Lifecycle final {
  public:
-  Lifecycle(net::Core& core, const Settings& settings, Variables own);
+  /// `authentication` may be null: everybody may call.
+  Lifecycle(net::Core& core, const Settings& settings, Variables own,
+            std::unique_ptr<Authentication> authentication);
   ~Lifecycle();
 
   /// Returns the program's exit code.
   Task<int> live();
 
  private:
+  Task<Result<void>> prepare_authentication();
   Result<void> listen();
   Result<void> start_function();
   void open_doors();
@@ -44,6 +47,7 @@ class Lifecycle final {
   std::unique_ptr<FunctionServer> function_;
   std::unique_ptr<Forker> forker_;
   std::unique_ptr<FunctionMode> mode_;
+  std::unique_ptr<Authentication> authentication_;
   Condition condition_;
   std::optional<Front> front_;
   std::optional<MetricsFront> metrics_front_;

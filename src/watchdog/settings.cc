@@ -21,6 +21,7 @@ enum class Grammar {
   truth,            // true for "true" and "1", false for anything else
   truth_word,       // true for "true", the default for nothing, false for anything else
   truth_any,        // 1 t T TRUE true True, 0 f F FALSE false False
+  truth_strict,     // true and 1, false, 0 and nothing; anything else is an error
 };
 
 using Target =
@@ -51,6 +52,22 @@ constexpr Row kPort{"port", Grammar::integer_or_zero, &Settings::port, "8080",
 
 // Rows of both programs.
 constexpr std::array kShared{
+    Row{"jwt_auth", Grammar::truth_strict, &Settings::jwt_auth, "false",
+        "answer only callers with a good token; needs the programs of-watchdog-jwt and fwatchdog-jwt"},
+    Row{"jwt_auth_local", Grammar::truth, &Settings::jwt_auth_local, "false",
+        "the issuer of tokens is at http://127.0.0.1:8000, not at http://gateway.openfaas:8080"},
+    Row{"jwt_auth_authority", Grammar::text, &Settings::jwt_auth_authority, "",
+        "the issuer of tokens is at this http:// URL, whatever jwt_auth_local says"},
+    Row{"jwt_auth_debug", Grammar::truth, &Settings::jwt_auth_debug, "false",
+        "log the issuer, where its keys are, and their ids"},
+    Row{"jwt_auth_start_timeout", Grammar::duration, &Settings::jwt_auth_start_timeout, "30s",
+        "how long to try to fetch the issuer's keys at the start; <= 0: once"},
+    Row{"jwt_auth_refresh_interval", Grammar::duration, &Settings::jwt_auth_refresh_interval, "5m",
+        "how often the keys are fetched anew; <= 0: only when a token names one that is not known"},
+    Row{"OPENFAAS_NAME", Grammar::text, &Settings::function_name, "",
+        "the function's name, which permissions in a token are for"},
+    Row{"OPENFAAS_NAMESPACE", Grammar::text, &Settings::function_namespace, "",
+        "its namespace; default: what Kubernetes tells a pod"},
     Row{"read_timeout", Grammar::duration, &Settings::read_timeout, "30s", kReadHelp},
     Row{"write_timeout", Grammar::duration, &Settings::write_timeout, "30s", kWriteHelp},
     Row{"healthcheck_interval", Grammar::duration, &Settings::healthcheck_interval, "", kHealthHelp},
@@ -183,6 +200,14 @@ Result<std::int64_t> read_integer(const Row& row, std::string_view text, std::in
   }
 }
 
+// A word that is not understood must not leave open what somebody wanted to lock.
+Result<bool> read_truth_strict(const Row& row, std::string_view text) {
+  if (text == "true" || text == "1") return true;
+  if (text == "false" || text == "0" || text.empty()) return false;
+  return Error{Code::invalid, Origin::function,
+               fmt::format("Error loading config: {} is {}: use true or false", row.names, quoted(text))};
+}
+
 Result<void> apply(const Row& row, Variables variables, Settings& settings) {
   const auto text = value_of(row, variables).value_or(row.fallback);
   if (const auto* target = std::get_if<std::string Settings::*>(&row.target)) {
@@ -194,6 +219,8 @@ Result<void> apply(const Row& row, Variables variables, Settings& settings) {
         value.value_or(settings.write_timeout);  // only healthcheck_interval has no default
   } else if (const auto* number = std::get_if<std::int64_t Settings::*>(&row.target)) {
     TRY_ASSIGN(settings.*(*number), read_integer(row, text, parse_integer(row.fallback).value_or(0)));
+  } else if (row.grammar == Grammar::truth_strict) {
+    TRY_ASSIGN(settings.*std::get<bool Settings::*>(row.target), read_truth_strict(row, text));
   } else {
     settings.*std::get<bool Settings::*>(row.target) = truth_of(row, variables);
   }
@@ -215,15 +242,6 @@ Result<Mode> read_mode(std::string_view text) {
     }
   }
   return invalid(fmt::format("unknown watchdog mode: {}: use {}", quoted(text), kModesHelp));
-}
-
-// Whoever asks for a lock on the door must not get a door without one.
-Result<void> check_authentication(Program program, Variables variables) {
-  const char* asked = find_variable(variables, "jwt_auth");
-  const std::string_view text = asked == nullptr ? "" : asked;
-  const bool wanted = text == "true" || (text == "1" && program == Program::of_watchdog);
-  if (wanted) return invalid("jwt_auth is not supported: put authentication in front of the function");
-  return {};
 }
 
 Result<void> check(const Settings& settings) {
@@ -282,12 +300,12 @@ Result<Settings> read_settings(Program program, Variables variables) {
     TRY(apply(row, variables, settings));
   }
   settings.lock_folder = lock_folder(variables);
+  settings.has_function_namespace = find_variable(variables, "OPENFAAS_NAMESPACE") != nullptr;
   const char* named = find_variable(variables, "mode");
   const auto mode =
       program == Program::classic ? Result<Mode>(Mode::classic) : read_mode(named == nullptr ? "" : named);
   settings.mode = mode ? *mode : Mode::streaming;
   TRY(check(settings));
-  TRY(check_authentication(program, variables));
   if (!mode) return mode.error();  // after the rest, in the reference's order
   return settings;
 }

@@ -51,6 +51,17 @@ struct Settings {
   // static mode
   std::string static_path;
 
+  // who may call
+  bool jwt_auth = false;
+  bool jwt_auth_local = false;
+  bool jwt_auth_debug = false;
+  std::string jwt_auth_authority;  ///< empty: OpenFaaS's gateway
+  Duration jwt_auth_start_timeout{};
+  Duration jwt_auth_refresh_interval{};
+  std::string function_name;       ///< OPENFAAS_NAME
+  std::string function_namespace;  ///< OPENFAAS_NAMESPACE
+  bool has_function_namespace = false;
+
   // classic
   bool cgi_headers = true;
   bool marshal_request = false;

@@ -110,11 +110,21 @@ TEST(Settings, StaticModeNeedsAFolderAndNoProcess) {
   EXPECT_TRUE(of({"fprocess=cat", "static_path="})) << "another mode";
 }
 
-TEST(Settings, RefusesToServeWithoutTheAuthenticationThatWasAskedFor) {
-  EXPECT_THAT(of({"fprocess=cat", "jwt_auth=true"}).error().text, HasSubstr("jwt_auth is not supported"));
-  EXPECT_FALSE(of({"fprocess=cat", "jwt_auth=1"}));
-  EXPECT_FALSE(classic({"fprocess=cat", "jwt_auth=true"}));
-  EXPECT_TRUE(of({"fprocess=cat", "jwt_auth=false"}));
+TEST(Settings, OfAuthenticationAreUnderstoodOrRefused) {
+  for (const auto read : {&of, &classic}) {
+    EXPECT_FALSE(read({"fprocess=cat"})->jwt_auth);
+    for (const auto* word : {"jwt_auth=true", "jwt_auth=1"})
+      EXPECT_TRUE(read({"fprocess=cat", word})->jwt_auth) << word;
+    for (const auto* word : {"jwt_auth=false", "jwt_auth=0", "jwt_auth="}) {
+      EXPECT_FALSE(read({"fprocess=cat", word})->jwt_auth) << word;
+    }
+    for (const auto* word : {"jwt_auth=TRUE", "jwt_auth=yes", "jwt_auth= true"}) {
+      EXPECT_THAT(read({"fprocess=cat", word}).error().text, HasSubstr("use true or false")) << word;
+    }
+  }
+  EXPECT_FALSE(of({"fprocess=cat"})->has_function_namespace);
+  EXPECT_TRUE(of({"fprocess=cat", "OPENFAAS_NAMESPACE="})->has_function_namespace);
+  EXPECT_EQ(of({"fprocess=cat"})->jwt_auth_start_timeout, std::chrono::seconds(30));
 }
 
 TEST(Settings, OfOneNameTwiceTheLastWins) {

@@ -29,7 +29,17 @@ int check_health(Program program, Variables variables) {
   return 1;
 }
 
-int serve(Program program, Variables variables) {
+// Whoever asks for a lock on the door must not get a door without one.
+Result<std::unique_ptr<Authentication>> make_lock(net::Core& core, const Settings& settings,
+                                                  MakeAuthentication make_authentication) {
+  if (!settings.jwt_auth) return std::unique_ptr<Authentication>();
+  if (make_authentication != nullptr) return make_authentication(core, settings);
+  const auto* name = settings.program == Program::classic ? "fwatchdog" : "of-watchdog";
+  return Error{Code::invalid, Origin::function,
+               fmt::format("jwt_auth is set, but {0} holds no cryptography: use {0}-jwt in its place", name)};
+}
+
+int serve(Program program, Variables variables, MakeAuthentication make_authentication) {
   if (program == Program::of_watchdog) log::line(version_line());
   const auto settings = read_settings(program, variables);
   if (!settings) {
@@ -62,7 +72,12 @@ int serve(Program program, Variables variables) {
   if (!forks && ::getpid() == 1) net::block_signals({SIGCHLD});
 
   net::Core core;
-  Lifecycle lifecycle(core, *settings, variables);
+  auto authentication = make_lock(core, *settings, make_authentication);
+  if (!authentication) {
+    log::line(authentication.error().text);
+    return 1;
+  }
+  Lifecycle lifecycle(core, *settings, variables, std::move(*authentication));
   int exit_code = 1;
   core.spawn(live_on(core, lifecycle, exit_code));
   core.run();
@@ -71,7 +86,8 @@ int serve(Program program, Variables variables) {
 
 }  // namespace
 
-int run(Program program, int argc, const char* const* argv, Variables variables) {
+int run(Program program, int argc, const char* const* argv, Variables variables,
+        MakeAuthentication make_authentication) {
   const std::span arguments(argv, static_cast<std::size_t>(argc));
   const auto command = parse_command_line(program, arguments.subspan(argc > 0 ? 1 : 0));
   switch (command.what) {
@@ -84,7 +100,7 @@ int run(Program program, int argc, const char* const* argv, Variables variables)
     case Command::What::healthcheck:
       return check_health(program, variables);
     case Command::What::serve:
-      return serve(program, variables);
+      return serve(program, variables, make_authentication);
   }
   return 2;
 }

@@ -1,0 +1,10 @@
+// fwatchdog-jwt: fwatchdog with JWT authentication.
+#include <unistd.h>
+
+#include "watchdog/jwt_auth.h"
+#include "watchdog/watchdog.h"
+
+int main(int argc, char** argv) {
+  return faas::watchdog::run(faas::watchdog::Program::classic, argc, argv, environ,
+                             &faas::watchdog::make_jwt_auth);
+}
