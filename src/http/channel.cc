@@ -65,6 +65,13 @@ void Channel::arm_behind() {
   if (!armed_ && !ended() && end_ < size_) start_read();
 }
 
+void Channel::arm_readable() {
+  if (armed_ || ended()) return;
+  armed_ = true;
+  watching_ = true;
+  stream_.arm_readable(*this);
+}
+
 void Channel::start_read() {
   armed_ = true;
   stream_.arm_read({chunk_.get() + end_, size_ - end_}, *this);
@@ -72,6 +79,10 @@ void Channel::start_read() {
 
 void Channel::on_read(std::size_t n, int error) {
   armed_ = false;
+  if (std::exchange(watching_, false)) {
+    if (waiter_ != nullptr && !waiter_->reads_) return wake(Wake::data);
+    return arm();  // who waited has gone; from now on it is a read that is armed
+  }
   end_ += n;
   if (error != 0) {
     state_ = Wake::broken;

@@ -52,6 +52,11 @@ class Channel final : net::Stream::ReadListener, net::Timer {
   /// Waits until more bytes have been appended to data(), or the reason why none come.
   class More;
   [[nodiscard]] More more(TimePoint deadline);
+  /// Waits until there are bytes, or the end, for whoever takes them from the stream itself; only when that
+  /// is allowed: nothing_read(). Wake::data; broken after fail(); deadline.
+  [[nodiscard]] More readable(TimePoint deadline);
+  /// Whether all that has not been consumed is still in the socket.
+  [[nodiscard]] bool nothing_read() const { return begin_ == end_ && !armed_ && !ended(); }
 
   /// Ends the wait of whoever reads, as if the connection had broken. They are resumed later in this turn,
   /// never from here: the caller may be a part of what they destroy.
@@ -61,6 +66,7 @@ class Channel final : net::Stream::ReadListener, net::Timer {
   void on_read(std::size_t n, int error) override;
   void fire() override;
   void arm();
+  void arm_readable();
   void start_read();
   void replace_chunk(std::size_t size);
   void wake(Wake wake);
@@ -77,13 +83,15 @@ class Channel final : net::Stream::ReadListener, net::Timer {
   More* waiter_ = nullptr;
   Wake state_ = Wake::data;
   bool armed_ = false;
+  bool watching_ = false;  // what is armed waits only, and reads nothing
   bool pinned_ = false;
   bool bulk_ = false;
 };
 
 class Channel::More final {
  public:
-  More(Channel& channel, TimePoint deadline) : channel_(channel), deadline_(deadline) {}
+  More(Channel& channel, TimePoint deadline, bool reads)
+      : channel_(channel), deadline_(deadline), reads_(reads) {}
   More(const More&) = delete;
   More& operator=(const More&) = delete;
   ~More() {
@@ -100,7 +108,7 @@ class Channel::More final {
     handle_ = handle;
     channel_.waiter_ = this;
     if (deadline_ != TimePoint::max()) channel_.start(deadline_);
-    channel_.arm();
+    reads_ ? channel_.arm() : channel_.arm_readable();
   }
   Wake await_resume() const { return result_; }
 
@@ -108,13 +116,17 @@ class Channel::More final {
   friend class Channel;
   Channel& channel_;
   TimePoint deadline_;
+  bool reads_;
   std::coroutine_handle<> handle_;
   net::Waiter resumption_;
   Wake result_ = Wake::data;
 };
 
 inline Channel::More Channel::more(TimePoint deadline) {
-  return More(*this, deadline);
+  return More(*this, deadline, /*reads=*/true);
+}
+inline Channel::More Channel::readable(TimePoint deadline) {
+  return More(*this, deadline, /*reads=*/false);
 }
 
 }  // namespace faas::http

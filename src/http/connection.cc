@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <utility>
 
 #include "net/socket.h"
@@ -18,6 +19,14 @@ constexpr auto kLinger = std::chrono::seconds(30);
 constexpr std::string_view kEveryHead = "HTTP/1.";
 // A leading zero of the next chunk's size changes nothing.
 constexpr std::string_view kEveryChunk = "0";
+// Below this, moving bytes inside the kernel saves nothing.
+constexpr std::uint64_t kMoveBytesMin = 16 * 1024;
+constexpr std::uint64_t kMoveBytesMax = 1024 * 1024;
+// The client has write_timeout for each stretch of this size, as for pieces that are written.
+constexpr std::size_t kPassBytesMax = 64 * 1024;
+// The socket had nothing, then the pipe had no room: what moves nothing more often than that never will, such
+// as an urgent byte, which only a read steps over.
+constexpr int kFruitlessMax = 3;
 
 }  // namespace
 
@@ -188,23 +197,43 @@ Task<> Connection::linger() {
 Task<Result<void>> Connection::write(std::string_view a, std::string_view b, std::string_view c,
                                      std::string_view d) {
   const std::array pieces{a, b, c, d};
-  net::Stream::Write whole(channel_.stream(), pieces);
+  net::Stream::Write writing(channel_.stream(), pieces);
+  auto wrote = co_await finish_writing(writing);
+  co_return wrote;
+}
+
+Task<Result<void>> Connection::pass(std::string_view before, net::Source source, std::string_view after) {
+  while (true) {
+    auto piece = source;
+    piece.bytes = std::min(source.bytes, kPassBytesMax);
+    const bool last = piece.bytes == source.bytes;
+    net::Stream::Pass writing(channel_.stream(), before, piece, last ? after : std::string_view());
+    auto wrote = co_await finish_writing(writing);
+    if (!wrote || last) co_return wrote;
+    before = {};
+    source.bytes -= piece.bytes;
+    if (source.offset >= 0) source.offset += static_cast<off_t>(piece.bytes);
+  }
+}
+
+template <class Writing>
+Task<Result<void>> Connection::finish_writing(Writing& writing) {
   writing_ = true;
   const auto limit = state_.limits.write_timeout;
-  const auto wait = [](net::Stream::Write& slow) -> Task<Result<void>> {
+  const auto wait = [](Writing& slow) -> Task<Result<void>> {
     auto wrote = co_await slow;
     co_return wrote;
   };
   Result<void> result;
-  if (whole.await_ready()) {
-    result = co_await whole;
+  if (writing.await_ready()) {
+    result = co_await writing;
   } else {
-    auto in_time = co_await net::within(wait(whole), deadline_after(Clock::now(), limit));
+    auto in_time = co_await net::within(wait(writing), deadline_after(Clock::now(), limit));
     result = in_time ? std::move(*in_time)
                      : Error{Code::timeout, Origin::client, "write_timeout: the client does not read"};
   }
   writing_ = false;
-  if (!result && result.error().origin != Origin::client) {
+  if (!result && result.error().origin != Origin::client && result.error().code == Code::closed) {
     co_return Error{Code::closed, Origin::client, "the client is gone: " + result.error().text};
   }
   co_return result;
@@ -252,20 +281,64 @@ Task<Result<std::string_view>> Connection::read_body() {
       piece = take_body();
       continue;
     }
-    body_state_ = BodyState::broken;
-    close_ = true;
-    if (wake == Wake::deadline) co_return Error{Code::timeout, Origin::client, "read_timeout: i/o timeout"};
-    co_return Error{Code::closed, Origin::client, "unexpected EOF"};
+    co_return cut_body(wake);
   }
   if (piece && !more_body()) channel_.arm_behind();
   co_return piece;
+}
+
+Error Connection::cut_body(Wake wake) {
+  body_state_ = BodyState::broken;
+  close_ = true;
+  if (wake == Wake::deadline) return {Code::timeout, Origin::client, "read_timeout: i/o timeout"};
+  return {Code::closed, Origin::client, "unexpected EOF"};
+}
+
+// What has been read goes first. Of the rest of a body whose length is known nothing comes into this process.
+Task<Result<void>> Connection::pass_body(net::Stream& pipe) {
+  const auto deadline = deadline_after(head_at_, state_.limits.read_timeout);
+  const int socket = channel_.stream().fd();
+  bool movable = head_.body.kind == Framing::Kind::length;
+  int fruitless = 0;
+  while (more_body()) {
+    const bool moves = movable && body_left_ >= kMoveBytesMin && fruitless < kFruitlessMax && !continue_owed_;
+    if (!moves || !channel_.nothing_read()) {
+      fruitless = 0;
+      const auto piece = co_await read_body();
+      if (!piece) co_return piece.error();
+      auto wrote = co_await pipe.write(*piece);
+      if (!wrote) co_return wrote.error();
+      continue;
+    }
+    const auto n = net::move_now(socket, pipe.fd(), std::min(body_left_, kMoveBytesMax));
+    if (n > 0) {
+      fruitless = 0;
+      body_left_ -= static_cast<std::uint64_t>(n);
+      if (body_left_ > 0) continue;
+      body_state_ = BodyState::complete;
+      channel_.arm_behind();
+    } else if (n == 0) {
+      co_return cut_body(Wake::end);
+    } else if (errno == EPIPE) {
+      co_return system_error("write", EPIPE, Code::closed);
+    } else if (errno != EAGAIN) {
+      movable = false;  // refused, or broken: then reading tells how
+    } else if (++fruitless; net::bytes_ready(socket) > 0) {
+      if (!hangup_watch_) hangup_watch_.emplace(watch_hangup());
+      co_await pipe.writable();
+    } else {
+      const auto wake = co_await channel_.readable(deadline);
+      if (wake != Wake::data) co_return cut_body(wake);
+    }
+  }
+  co_return Result<void>();
 }
 
 // Something came while the handler works: the next request, or the client's FIN or reset.
 void Connection::on_unasked(Wake wake) {
   if (exchange_ == nullptr || exchange_->upgraded_) return;
   if (wake == Wake::broken) hangup_.set();
-  if (wake == Wake::end && !hangup_watch_) probe_peer();
+  if (wake == Wake::end) probe_peer();
 }
 
 // A FIN comes from a client that only finished sending as well as from one that is gone. A byte written to
@@ -284,7 +357,7 @@ void Connection::probe_peer() {
     }
     if (!exchange_->head_sent_) probed_bytes_ = static_cast<std::size_t>(n);
   }
-  hangup_watch_.emplace(watch_hangup());
+  if (!hangup_watch_) hangup_watch_.emplace(watch_hangup());
 }
 
 Task<> Connection::watch_hangup() {

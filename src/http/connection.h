@@ -47,7 +47,12 @@ class Connection final : public net::Node, ChannelListener {
   Task<bool> drain_body();
   Task<> linger();
   Task<Result<void>> write(std::string_view a, std::string_view b, std::string_view c, std::string_view d);
+  Task<Result<void>> pass(std::string_view before, net::Source source, std::string_view after);
+  template <class Writing>
+  Task<Result<void>> finish_writing(Writing& writing);
   Task<Result<std::string_view>> read_body();
+  Task<Result<void>> pass_body(net::Stream& pipe);
+  Error cut_body(Wake wake);
   Result<std::string_view> take_body();
   void on_unasked(Wake wake) override;
   void probe_peer();

@@ -24,6 +24,10 @@ Task<Result<std::string_view>> Exchange::read_body() {
   return connection_.read_body();
 }
 
+Task<Result<void>> Exchange::pass_body(net::Stream& pipe) {
+  return connection_.pass_body(pipe);
+}
+
 bool Exchange::body_complete() const {
   return connection_.body_state_ == Connection::BodyState::complete;
 }
@@ -147,13 +151,16 @@ Task<Result<void>> Exchange::send(std::string_view body) {
   co_return end;
 }
 
+// What of the head has not been sent yet.
+std::string_view Exchange::take_head() {
+  if (head_sent_) return {};
+  append_framing(std::nullopt);
+  head_sent_ = true;
+  return std::string_view(connection_.out_).substr(connection_.probed_bytes_);
+}
+
 Task<Result<void>> Exchange::write(std::string_view piece) {
-  std::string_view head;
-  if (!head_sent_) {
-    append_framing(std::nullopt);
-    head = std::string_view(connection_.out_).substr(connection_.probed_bytes_);
-    head_sent_ = true;
-  }
+  const auto head = take_head();
   if (bodiless_) piece = {};
   if (!chunked_ && length_) {
     // More than was announced would be taken for the next answer.
@@ -169,6 +176,20 @@ Task<Result<void>> Exchange::write(std::string_view piece) {
   }
   if (wrote) bytes_sent_ += piece.size();
   co_return wrote;
+}
+
+Task<Result<void>> Exchange::pass(net::Source source) {
+  std::string before(take_head());
+  if (bodiless_) source.bytes = 0;
+  if (!chunked_ && length_) {
+    source.bytes = static_cast<std::size_t>(std::min<std::uint64_t>(length_left_, source.bytes));
+    length_left_ -= source.bytes;
+  }
+  const bool chunk = chunked_ && source.bytes > 0;
+  if (chunk) before.append(ChunkSize(source.bytes).line());
+  auto passed = co_await connection_.pass(before, source, chunk ? "\r\n" : "");
+  if (passed) bytes_sent_ += source.bytes;
+  co_return passed;
 }
 
 Task<Result<void>> Exchange::finish(std::string_view trailers) {

@@ -49,6 +49,10 @@ class Exchange final {
   /// Errors (origin client): closed: the client stopped in the middle ("unexpected EOF"); malformed: bad
   /// chunk ("invalid byte in chunk length"); timeout: read_timeout passed since the head.
   [[nodiscard]] Task<Result<std::string_view>> read_body();
+  /// Hands the rest of the body on to a pipe, waiting where either side is slow; the pipe stays open. Bytes
+  /// of a body of known length are moved there inside the kernel, if it lets them. Errors: as read_body();
+  /// closed (origin machine): nobody reads from the pipe any more.
+  [[nodiscard]] Task<Result<void>> pass_body(net::Stream& pipe);
   /// Whether the body has been read to its end (true at once when there is none).
   [[nodiscard]] bool body_complete() const;
   /// What is already here of the body, without waiting; consumes it. With body_complete() afterwards, it
@@ -80,6 +84,9 @@ class Exchange final {
   /// Sends a piece (with the head, when it is the first), waiting for a slow client. An empty piece sends the
   /// head alone.
   [[nodiscard]] Task<Result<void>> write(std::string_view piece);
+  /// The same with bytes that lie in a pipe or a file, without reading them where the kernel allows it. Not
+  /// for answers that have no body, such as those to HEAD. Errors: failed: the source held less.
+  [[nodiscard]] Task<Result<void>> pass(net::Source source);
   /// Ends a streamed answer; trailers, if any, as complete lines "Name: value\r\n".
   [[nodiscard]] Task<Result<void>> finish(std::string_view trailers = {});
   /// The head (101) goes out, and the connection is the handler's from now on: raw bytes both ways, those the
@@ -96,6 +103,7 @@ class Exchange final {
  private:
   friend class Connection;
   void append_framing(std::optional<std::uint64_t> whole_length);
+  std::string_view take_head();
 
   Connection& connection_;
   RequestHead request_;

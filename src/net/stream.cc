@@ -1,5 +1,8 @@
 #include "net/stream.h"
 
+#include <fcntl.h>
+#include <sys/ioctl.h>
+#include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -49,6 +52,22 @@ void Fd::close() {
   if (number_ >= 0) ::close(release());
 }
 
+std::size_t bytes_ready(int fd) {
+  int bytes = 0;
+  return ::ioctl(fd, FIONREAD, &bytes) == 0 && bytes > 0 ? static_cast<std::size_t>(bytes) : 0;
+}
+
+ssize_t move_now(int from, int into, std::size_t bytes_max) {
+  while (true) {
+    const auto n = ::splice(from, nullptr, into, nullptr, bytes_max, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+    if (n >= 0 || errno != EINTR) return n;
+  }
+}
+
+bool is_refusal(int number) {
+  return number == EINVAL || number == ENOSYS || number == EPERM || number == EACCES || number == EOPNOTSUPP;
+}
+
 // Kept alive by the stream and by each operation under way, since Asio tells those of their end later.
 struct Stream::Impl {
   explicit Impl(Fd fd) : descriptor(Core::current().impl().context.get_executor()) {
@@ -59,7 +78,7 @@ struct Stream::Impl {
 
   Descriptor descriptor;
   ReadListener* reader = nullptr;
-  Write* writer = nullptr;
+  Writer* writer = nullptr;
   Wait* waiter = nullptr;
   OperationSlot read_slot;
   OperationSlot write_slot;
@@ -81,13 +100,22 @@ struct Stream::Impl {
       }
     }
   };
+  struct ReadableDone {
+    boost::intrusive_ptr<Impl> impl;
+    using allocator_type = SlotAllocator<void>;
+    allocator_type get_allocator() const { return allocator_type(&impl->read_slot); }
+    void operator()(const boost::system::error_code&) {
+      const auto keep = std::move(impl);
+      if (auto* listener = std::exchange(keep->reader, nullptr)) listener->on_read(0, 0);
+    }
+  };
   struct WriteDone {
     boost::intrusive_ptr<Impl> impl;
     using allocator_type = SlotAllocator<void>;
     allocator_type get_allocator() const { return allocator_type(&impl->write_slot); }
     void operator()(const boost::system::error_code& error) {
       const auto keep = std::move(impl);
-      if (keep->writer != nullptr) keep->writer->on_writable(error.value());
+      if (auto* waiting = std::exchange(keep->writer, nullptr)) waiting->on_writable(error.value());
     }
   };
   struct WaitDone {
@@ -145,6 +173,11 @@ void Stream::arm_read(std::span<char> buffer, ReadListener& listener) {
   impl_->descriptor.async_read_some(asio::buffer(buffer.data(), buffer.size()), Impl::ReadDone{impl_});
 }
 
+void Stream::arm_readable(ReadListener& listener) {
+  impl_->reader = &listener;
+  impl_->descriptor.async_wait(asio::posix::descriptor_base::wait_read, Impl::ReadableDone{impl_});
+}
+
 void Stream::disarm() {
   if (impl_ != nullptr) impl_->reader = nullptr;
 }
@@ -160,6 +193,15 @@ ssize_t Stream::write_now(std::span<const iovec> pieces) {
     if (errno == EAGAIN) return 0;
     if (errno != EINTR) return -1;
   }
+}
+
+void Stream::arm_write(Writer& writer) {
+  impl_->writer = &writer;
+  impl_->descriptor.async_wait(asio::posix::descriptor_base::wait_write, Impl::WriteDone{impl_});
+}
+
+void Stream::disarm_write(Writer& writer) {
+  if (impl_ != nullptr && impl_->writer == &writer) impl_->writer = nullptr;
 }
 
 void Stream::shutdown_write() {
@@ -184,7 +226,7 @@ Stream::Write::Write(Stream& stream, std::span<const std::string_view> pieces) :
 }
 
 Stream::Write::~Write() {
-  if (waiting_ && stream_.impl_ != nullptr) stream_.impl_->writer = nullptr;
+  if (waiting_) stream_.disarm_write(*this);
 }
 
 bool Stream::Write::advance() {
@@ -211,25 +253,113 @@ bool Stream::Write::advance() {
 void Stream::Write::await_suspend(std::coroutine_handle<> handle) {
   handle_ = handle;
   waiting_ = true;
-  stream_.impl_->writer = this;
-  stream_.impl_->descriptor.async_wait(asio::posix::descriptor_base::wait_write,
-                                       Impl::WriteDone{stream_.impl_});
+  stream_.arm_write(*this);
 }
 
 void Stream::Write::on_writable(int error) {
   if (error != 0) {
     error_ = error;
   } else if (!advance()) {
-    stream_.impl_->descriptor.async_wait(asio::posix::descriptor_base::wait_write,
-                                         Impl::WriteDone{stream_.impl_});
+    stream_.arm_write(*this);
     return;
   }
-  stream_.impl_->writer = nullptr;
   waiting_ = false;
   handle_.resume();
 }
 
 Result<void> Stream::Write::await_resume() {
+  if (error_ != 0) return system_error("write", error_, Code::closed);
+  return {};
+}
+
+Stream::Pass::~Pass() {
+  if (waiting_) stream_.disarm_write(*this);
+}
+
+bool Stream::Pass::advance() {
+  while (!before_.empty() || !copied_.empty() || source_.bytes > 0 || !after_.empty()) {
+    const auto n = step();
+    if (n > 0) continue;
+    if (n == 0 || errno == EAGAIN) return ended_early_;
+    if (errno == EINTR) continue;
+    error_ = errno;
+    return true;
+  }
+  return true;
+}
+
+// One system call that sends something: how much, 0 when the peer has no room, -1 with errno.
+ssize_t Stream::Pass::step() {
+  const bool more = source_.bytes > 0 || !after_.empty();
+  if (!before_.empty()) return send_now(before_, more);
+  if (!copied_.empty()) return send_now(copied_, more);
+  if (source_.bytes == 0) return send_now(after_, false);
+  if (!copy_) {
+    const auto n = move_some();
+    if (n >= 0 || !is_refusal(errno)) return n;
+    copy_ = std::make_unique_for_overwrite<char[]>(kCopyBytes);
+  }
+  return copy_some() ? send_now(copied_, source_.bytes > 0 || !after_.empty()) : 0;
+}
+
+// `more`: what follows comes at once, so that no packet leaves half full.
+ssize_t Stream::Pass::send_now(std::string_view& bytes, bool more) const {
+  const auto n = ::send(stream_.fd(), bytes.data(), bytes.size(), MSG_NOSIGNAL | (more ? MSG_MORE : 0));
+  if (n > 0) bytes.remove_prefix(static_cast<std::size_t>(n));
+  return n;
+}
+
+ssize_t Stream::Pass::move_some() {
+  const bool is_pipe = source_.offset < 0;
+  const unsigned more = after_.empty() ? 0 : SPLICE_F_MORE;
+  const auto n = is_pipe ? ::splice(source_.fd, nullptr, stream_.fd(), nullptr, source_.bytes,
+                                    SPLICE_F_MOVE | SPLICE_F_NONBLOCK | more)
+                         : ::sendfile(stream_.fd(), source_.fd, &source_.offset, source_.bytes);
+  if (n > 0) source_.bytes -= static_cast<std::size_t>(n);
+  // Whoever holds the other end of a pipe may have taken out of it what was there.
+  const bool drained = n < 0 && errno == EAGAIN && is_pipe && bytes_ready(source_.fd) == 0;
+  if (n < 0 && !drained) return n;
+  if (n == 0 || drained) ended_early_ = true;
+  return std::max<ssize_t>(n, 0);
+}
+
+// False: there is nothing left to copy.
+bool Stream::Pass::copy_some() {
+  const auto room = std::min(source_.bytes, kCopyBytes);
+  ssize_t n = 0;
+  do {
+    n = source_.offset < 0 ? ::read(source_.fd, copy_.get(), room)
+                           : ::pread(source_.fd, copy_.get(), room, source_.offset);
+  } while (n < 0 && errno == EINTR);
+  if (n <= 0) {
+    ended_early_ = true;
+    return false;
+  }
+  if (source_.offset >= 0) source_.offset += n;
+  source_.bytes -= static_cast<std::size_t>(n);
+  copied_ = {copy_.get(), static_cast<std::size_t>(n)};
+  return true;
+}
+
+void Stream::Pass::await_suspend(std::coroutine_handle<> handle) {
+  handle_ = handle;
+  waiting_ = true;
+  stream_.arm_write(*this);
+}
+
+void Stream::Pass::on_writable(int error) {
+  if (error != 0) {
+    error_ = error;
+  } else if (!advance()) {
+    stream_.arm_write(*this);
+    return;
+  }
+  waiting_ = false;
+  handle_.resume();
+}
+
+Result<void> Stream::Pass::await_resume() {
+  if (ended_early_) return Error{Code::failed, Origin::machine, "what was to be sent ended early"};
   if (error_ != 0) return system_error("write", error_, Code::closed);
   return {};
 }

@@ -7,6 +7,7 @@
 // Cancel:   destroying the stream closes the descriptor and forgets everybody who waits.
 #pragma once
 
+#include <sys/types.h>
 #include <sys/uio.h>
 
 #include <coroutine>
@@ -44,6 +45,23 @@ class Fd final {
   int number_ = -1;
 };
 
+/// Bytes that lie in another descriptor: ready ones in a pipe, or a stretch of a file.
+struct Source {
+  int fd = -1;
+  std::size_t bytes = 0;
+  off_t offset = -1;  ///< where they begin in a file; negative: a pipe
+};
+
+/// How many bytes can be read from a pipe or a socket without waiting; 0 also at its end.
+[[nodiscard]] std::size_t bytes_ready(int fd);
+
+/// Moves up to `bytes_max` bytes from a socket or pipe into a pipe without copying them (splice(2)) and
+/// without waiting: how many, 0 at the end, -1 with errno; EAGAIN when `from` is empty or `into` is full.
+ssize_t move_now(int from, int into, std::size_t bytes_max);
+/// Whether this errno of splice(2) or sendfile(2) means that they cannot be had here (a seccomp profile, an
+/// odd descriptor), so that bytes have to be copied.
+[[nodiscard]] bool is_refusal(int number);
+
 class Stream final {
  public:
   /// Takes the descriptor over and makes it non-blocking. An empty Fd makes a closed stream.
@@ -70,6 +88,8 @@ class Stream final {
   };
   /// Starts one read; the listener is called from the loop, never from here. One read at a time.
   void arm_read(std::span<char> buffer, ReadListener& listener);
+  /// The same without reading: the listener is told 0 bytes and no error when there is something to read.
+  void arm_readable(ReadListener& listener);
   /// The listener is not called any more; the read itself may still take bytes away: only for a stream
   /// that is about to be destroyed.
   void disarm();
@@ -84,6 +104,12 @@ class Stream final {
   class Write;
   [[nodiscard]] Write write(std::span<const std::string_view> pieces);
   [[nodiscard]] Write write(std::string_view bytes);
+
+  /// Sockets: writes `before`, the bytes of `source` and `after`, as write() does, but those of the source
+  /// without copying them through this process where the kernel lets it: co_await stream.pass(...) ->
+  /// Result<void>. Errors: as write(); failed: the source ended before its bytes did.
+  class Pass;
+  [[nodiscard]] Pass pass(std::string_view before, Source source, std::string_view after);
 
   /// What can be written without waiting; -1 with errno when it broke, 0 when it would wait.
   ssize_t write_now(std::span<const iovec> pieces);
@@ -104,6 +130,16 @@ class Stream final {
 
  private:
   struct Impl;
+  // Who waits until the descriptor takes more: one at a time.
+  class Writer {
+   public:
+    virtual void on_writable(int error) = 0;
+
+   protected:
+    ~Writer() = default;
+  };
+  void arm_write(Writer& writer);
+  void disarm_write(Writer& writer);
   Impl* impl_ = nullptr;
 };
 
@@ -138,7 +174,7 @@ class Stream::Read final : ReadListener {
   bool armed_ = false;
 };
 
-class Stream::Write final {
+class Stream::Write final : Writer {
  public:
   Write(Stream& stream, std::span<const std::string_view> pieces);
   Write(const Write&) = delete;
@@ -149,15 +185,46 @@ class Stream::Write final {
   Result<void> await_resume();
 
  private:
-  friend struct Impl;
   bool advance();  // whether it is over
-  void on_writable(int error);
+  void on_writable(int error) override;
   static constexpr std::size_t kPiecesMax = 8;
   Stream& stream_;
   iovec pieces_[kPiecesMax];
   std::size_t first_ = 0;
   std::size_t count_ = 0;
   int error_ = 0;
+  bool waiting_ = false;
+  std::coroutine_handle<> handle_;
+};
+
+class Stream::Pass final : Writer {
+ public:
+  Pass(Stream& stream, std::string_view before, Source source, std::string_view after)
+      : stream_(stream), before_(before), after_(after), source_(source) {}
+  Pass(const Pass&) = delete;
+  Pass& operator=(const Pass&) = delete;
+  ~Pass();
+  bool await_ready() { return advance(); }
+  void await_suspend(std::coroutine_handle<> handle);
+  Result<void> await_resume();
+
+ private:
+  bool advance();  // whether it is over
+  ssize_t step();
+  ssize_t send_now(std::string_view& bytes, bool more) const;
+  ssize_t move_some();
+  bool copy_some();
+  void on_writable(int error) override;
+  // One step where bytes have to be copied.
+  static constexpr std::size_t kCopyBytes = 16 * 1024;
+  Stream& stream_;
+  std::string_view before_;
+  std::string_view copied_;
+  std::string_view after_;
+  Source source_;
+  std::unique_ptr<char[]> copy_;  // where the kernel refuses to move
+  int error_ = 0;
+  bool ended_early_ = false;
   bool waiting_ = false;
   std::coroutine_handle<> handle_;
 };
@@ -189,6 +256,9 @@ inline Stream::Write Stream::write(std::span<const std::string_view> pieces) {
 }
 inline Stream::Write Stream::write(std::string_view bytes) {
   return Write(*this, {&bytes, 1});
+}
+inline Stream::Pass Stream::pass(std::string_view before, Source source, std::string_view after) {
+  return Pass(*this, before, source, after);
 }
 inline Stream::Wait Stream::readable() {
   return Wait(*this, Wait::For::readable);
