@@ -13,4 +13,8 @@ Result<Pipe> make_pipe() {
   return Pipe{.read = net::Fd(ends[0]), .write = net::Fd(ends[1])};
 }
 
+bool grow_pipe(int fd, std::size_t bytes) {
+  return ::fcntl(fd, F_SETPIPE_SZ, static_cast<int>(bytes)) >= 0;
+}
+
 }  // namespace faas::process

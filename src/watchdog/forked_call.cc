@@ -16,6 +16,10 @@ namespace {
 constexpr std::size_t kPipeBytesMin = 4096;
 // Standard error kept apart is logged as one record; beyond this it is not collected.
 constexpr std::size_t kErrorsBytesMax = 1024 * 1024;
+// Less than this is read: that is cheaper than telling the kernel to pass it on.
+constexpr std::size_t kPassBytesMin = 16 * 1024;
+// Whoever sends or gets this much is worth a larger pipe.
+constexpr std::size_t kGrowBytesMin = 1024 * 1024;
 
 // Whether `size` bytes fit into a new pipe at once.
 bool fits(int pipe, std::size_t size) {
@@ -59,6 +63,7 @@ ForkedCall::ForkedCall(Forker& forker)
 
 ForkedCall::~ForkedCall() {
   if (counted_) --forker_.running_;
+  forker_.long_pipes_ -= grown_;
   forker_.give_back(std::move(buffer_));
 }
 
@@ -97,6 +102,7 @@ Result<void> ForkedCall::start(const Start& start) {
   counted_ = true;
   ++forker_.running_;
   stdout_ = net::Stream(std::move(output.read));
+  pass_output_ = start.pass_output;
   if (start.deadline != TimePoint::max()) net::Timer::start(start.deadline);
   if (errors.read) error_reader_.emplace(collect_errors(std::move(errors.read)));
   if (input_write) {
@@ -109,11 +115,10 @@ Result<void> ForkedCall::start(const Start& start) {
 // A process that does not read its input, or closes it, is not an error.
 Task<> ForkedCall::feed(std::string_view input, http::Exchange* more) {
   auto wrote = co_await stdin_.write(input);
-  while (wrote && more != nullptr) {
-    auto piece = co_await more->read_body();
-    if (!piece) body_error_ = piece.error();
-    if (!piece || piece->empty()) break;
-    wrote = co_await stdin_.write(*piece);
+  if (wrote && more != nullptr) {
+    if (more->request().body.length >= kGrowBytesMin) grow(stdin_.fd(), Forker::kLongInputBytes);
+    const auto passed = co_await more->pass_body(stdin_);
+    if (!passed && passed.error().origin == Origin::client) body_error_ = passed.error();
   }
   stdin_.close();
 }
@@ -129,11 +134,12 @@ Task<> ForkedCall::collect_errors(net::Fd fd) {
 }
 
 bool ForkedCall::output_ready() {
-  const bool was_full = filled_ == Forker::kOutputBytes;
+  const bool was_full = filled_ == Forker::kOutputBytes || in_pipe_ > 0;
   filled_ = 0;
+  in_pipe_ = 0;
   if (timed_out_ && !ended_) read_the_rest();
-  if (was_full && !ended_) read_what_is_there();
-  return ended_ || filled_ > 0;
+  if (was_full && !ended_) look_into_pipe();
+  return ended_ || filled_ > 0 || in_pipe_ > 0;
 }
 
 // Waits without reading: until then the bytes stay in the pipe, whoever asks for them in the end.
@@ -146,9 +152,27 @@ void ForkedCall::await_output(std::coroutine_handle<> handle) {
 std::string_view ForkedCall::take_output() {
   if (std::exchange(waiting_, {})) {
     readable_.reset();
-    read_what_is_there();
+    look_into_pipe();
   }
   return {buffer_.get(), filled_};
+}
+
+void ForkedCall::look_into_pipe() {
+  if (pass_output_ && long_) {
+    const auto ready = net::bytes_ready(stdout_.fd());
+    if (ready >= kPassBytesMin) in_pipe_ = std::min(ready, Forker::kLongOutputBytes);
+    const auto before = std::exchange(passed_, passed_ + in_pipe_);
+    const bool long_enough = before < kGrowBytesMin && passed_ >= kGrowBytesMin;
+    if (long_enough) grow(stdout_.fd(), Forker::kLongOutputBytes);
+  }
+  if (in_pipe_ == 0) read_what_is_there();
+}
+
+void ForkedCall::grow(int pipe, std::size_t bytes) {
+  if (forker_.long_pipes_ == Forker::kLongPipesMax) return;
+  if (!process::grow_pipe(pipe, bytes)) return;
+  ++grown_;
+  ++forker_.long_pipes_;
 }
 
 // Whatever came together is one piece; often the end is there as well.
@@ -160,6 +184,7 @@ void ForkedCall::read_what_is_there() {
     if (n <= 0) return;
     filled_ += static_cast<std::size_t>(n);
   }
+  long_ = true;
 }
 
 // Who escaped the group that was killed may keep the output open: it is not waited for.
@@ -176,6 +201,7 @@ void ForkedCall::fire() {
   if (!waiting) return;
   readable_.reset();
   filled_ = 0;
+  in_pipe_ = 0;
   read_the_rest();
   waiting.resume();
 }

@@ -39,6 +39,11 @@ class Forker final {
   [[nodiscard]] Buffer take_buffer();
   void give_back(Buffer buffer);
 
+  // Pipes of long bodies are made larger: fewer turns a byte. That many at most, since an eighth of what all
+  // pipes of a user may take by default (64 MiB) is enough: beyond it every new pipe would get a page or two.
+  static constexpr std::size_t kLongInputBytes = 256 * 1024;
+  static constexpr std::size_t kLongOutputBytes = 1024 * 1024;
+  static constexpr int kLongPipesMax = 8;
   // What a burst of calls leaves allocated.
   static constexpr std::size_t kSpareBuffersMax = 8;
   const Settings& settings_;
@@ -48,6 +53,7 @@ class Forker final {
   std::unique_ptr<LogPipe> errors_;
   std::vector<Buffer> spare_;
   std::size_t running_ = 0;
+  int long_pipes_ = 0;
 };
 
 /// Lifetime: destroying it kills the process and all of its group, if it still runs.
@@ -62,6 +68,7 @@ class ForkedCall final : net::Timer {
     http::Exchange* more = nullptr;  ///< where the rest of it comes from; null: there is none
     int input_file = -1;             ///< a file that is standard input instead, from its offset on
     Errors errors = Errors::logged;
+    bool pass_output = false;  ///< whether output_in_pipe() is asked for
     TimePoint deadline = TimePoint::max();
   };
 
@@ -84,6 +91,9 @@ class ForkedCall final : net::Timer {
     ForkedCall& call_;
   };
   [[nodiscard]] Output output() { return Output(*this); }
+  /// Of a long output, if Start::pass_output is set, what lies in the pipe for whoever takes all of it from
+  /// there before the next output(); the piece is empty then. 0 bytes: the piece is what there is.
+  [[nodiscard]] net::Source output_in_pipe() const { return {.fd = stdout_.fd(), .bytes = in_pipe_}; }
   /// Whether nothing follows the piece that was taken.
   [[nodiscard]] bool output_ended() const { return ended_; }
   /// All of the output. Errors: those of Spool::append(): the process has been killed.
@@ -102,6 +112,8 @@ class ForkedCall final : net::Timer {
   bool output_ready();
   void await_output(std::coroutine_handle<> handle);
   std::string_view take_output();
+  void look_into_pipe();
+  void grow(int pipe, std::size_t bytes);
   void read_what_is_there();
   void read_the_rest();
   void fire() override;
@@ -121,6 +133,11 @@ class ForkedCall final : net::Timer {
   std::optional<net::Stream::Wait> readable_;
   std::coroutine_handle<> waiting_;
   std::size_t filled_ = 0;
+  std::size_t in_pipe_ = 0;
+  std::size_t passed_ = 0;
+  int grown_ = 0;  // pipes
+  bool pass_output_ = false;
+  bool long_ = false;  // a read has filled the buffer
   bool counted_ = false;
   bool ended_ = false;
   bool timed_out_ = false;

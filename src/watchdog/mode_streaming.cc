@@ -29,6 +29,7 @@ Result<void> Streaming::start(const Call& call, ForkedCall& forked) {
   return forked.start({.environment = environment,
                        .input = input,
                        .more = more ? &exchange : nullptr,
+                       .pass_output = exchange.request().method != http::Method::head,
                        .deadline = deadline_of(forker_.settings(), Clock::now())});
 }
 
@@ -36,6 +37,11 @@ Result<void> Streaming::start(const Call& call, ForkedCall& forked) {
 Task<bool> Streaming::pass_output(http::Exchange& exchange, ForkedCall& forked) {
   while (!forked.output_ended()) {
     const auto piece = co_await forked.output();
+    if (const auto in_pipe = forked.output_in_pipe(); in_pipe.bytes > 0) {
+      auto passed = co_await exchange.pass(in_pipe);
+      if (!passed) co_return false;
+      continue;
+    }
     if (piece.empty()) continue;
     if (exchange.status() == 0) {
       exchange.head(200).field("Content-Type", forker_.settings().content_type);

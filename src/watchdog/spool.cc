@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdlib>
-#include <memory>
 
 namespace faas::watchdog {
 namespace {
@@ -96,16 +95,9 @@ Task<Result<void>> send_spooled(http::Exchange& exchange, std::string_view first
   }
   exchange.length(first.size() + spool.size());
   auto sent = co_await exchange.write(first);
-  const auto room = std::make_unique_for_overwrite<char[]>(Spool::kPieceBytes);
-  std::uint64_t offset = 0;
-  while (sent && offset < spool.size()) {
-    const auto n = spool.read(offset, {room.get(), Spool::kPieceBytes});
-    // Less than was announced: the connection ends with the answer.
-    if (!n) co_return n.error();
-    if (*n == 0) break;
-    offset += *n;
-    const std::string_view piece(room.get(), *n);
-    sent = co_await exchange.write(piece);
+  if (sent) {
+    const net::Source whole{.fd = spool.file(), .bytes = spool.size(), .offset = 0};
+    sent = co_await exchange.pass(whole);
   }
   if (!sent) co_return sent;
   auto ended = co_await exchange.finish();
