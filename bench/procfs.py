@@ -42,6 +42,11 @@ def resident_kib(pid):
     return int(found.group(1)) if found else 0
 
 
+def peak_kib(pid):
+    found = re.search(r"^VmHWM:\s+(\d+) kB", _read(f"/proc/{pid}/status"), re.MULTILINE)
+    return int(found.group(1)) if found else 0
+
+
 def name_of(pid):
     """The program's file name; of a replica's too, whose root is another. Else the kernel's short name."""
     try:

@@ -19,6 +19,8 @@ import figures
 import load
 import procfs
 import subjects
+import syscalls
+import transfers
 from processes import Failed, Processes, find_program
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -34,7 +36,8 @@ def arguments():
     parser.add_argument("--rounds", type=int, help="rounds over all subjects (5; 2 when quick)")
     parser.add_argument("--seconds", type=int, help="load per subject and round (3; 1 when quick)")
     parser.add_argument("--connections", type=int, default=64, help="keep-alive connections (64)")
-    parser.add_argument("--only", metavar="SUBJECT[,SUBJECT]", help="these, beside nginx and spawn_loop")
+    parser.add_argument("--only", metavar="SUBJECT[,SUBJECT]",
+                        help="these, beside what they are compared with; an unknown one lists all")
     parser.add_argument("--strict", action="store_true", help="exit 1 when a target is missed")
     options = parser.parse_args()
     options.rounds = options.rounds or (2 if options.quick else 5)
@@ -63,14 +66,20 @@ def choose(plan, only):
     if not only:
         return
     wanted = only.split(",")
-    unknown = set(wanted) - {subject.name for subject in plan.subjects}
+    others = [*dict.fromkeys(row.subject for row in plan.transfers), "syscalls"]
+    unknown = set(wanted) - {subject.name for subject in plan.subjects} - set(others)
     if unknown:
-        names = ", ".join(subject.name for subject in plan.subjects)
+        names = ", ".join([subject.name for subject in plan.subjects] + others)
         sys.exit(f"--only: there is no {', '.join(sorted(unknown))}; there are {names}")
-    keep = {*wanted, plan.proxies[0].subject, plan.forks[0].subject}
+    keep = set(wanted)
+    for group in (plan.proxies, plan.forks):  # a base to compare with, where there is something to compare
+        if any(row.subject in keep for row in group):
+            keep.add(group[0].subject)
     plan.subjects[:] = [subject for subject in plan.subjects if subject.name in keep]
-    for rows in (plan.proxies, plan.forks, plan.memory):
+    for rows in (plan.proxies, plan.forks, plan.memory, plan.transfers):
         rows[:] = [row for row in rows if row.subject in keep]
+    if "syscalls" not in keep:
+        plan.counted.clear()
 
 
 def pids_of(running):
@@ -135,10 +144,14 @@ def measure(subject, setting, options):
         return {"rps": 0.0, "errors": [str(error)], "parts": {}}
 
 
+def tell(line):
+    print(line, file=sys.stderr, flush=True)
+
+
 def say(which_round, name, sample):
     parts = [f"{part} {values['cpu_us']:.1f} us" for part, values in sample["parts"].items()]
     said = "; ".join([", ".join(parts)] * bool(parts) + sample["errors"])
-    print(f"{which_round}  {name:<24}{sample['rps']:>9,.0f}/s  {said}", file=sys.stderr, flush=True)
+    tell(f"{which_round}  {name:<24}{sample['rps']:>9,.0f}/s  {said}")
 
 
 def measure_all(plan, setting, options):
@@ -226,19 +239,25 @@ def notes_of(plan, samples, options, busy, notes):
 
 def report(meta, tables, notes):
     """The Markdown: what was measured where, the tables, and what to know before believing them."""
-    proxies, forks, memory, size = tables
+    proxies, forks, transferred, counted, memory, size = tables
     versions = "; ".join(meta["versions"].values())
     parts = [
         f"# faas {meta['commit']}, {meta['date']}",
         f"{meta['cpu']}, {meta['cores']} cores, Linux {meta['kernel']}. {versions}.",
         f"Load: {meta['connections']} keep-alive connections, rounds: {meta['rounds']}, {meta['seconds']} s each. "
         "Figures are medians, a ratio is the median of the rounds' ratios.",
-        "## Proxies: a 12-byte answer\n\n" + figures.cpu_table(proxies, "nginx"),
-        "## One process per request: cat, 12 bytes\n\n" + figures.cpu_table(forks, "spawn_loop"),
-        "## Resident memory\n\n" + figures.memory_table(memory),
-        "## Size\n\n" + figures.size_table(size),
     ]
-    errors = [f"{line['name']}: {error}" for line in proxies + forks for error in line["errors"]]
+    sections = (
+        ("Proxies: a 12-byte answer", proxies, lambda lines: figures.cpu_table(lines, "nginx")),
+        ("One process per request: cat, 12 bytes", forks, lambda lines: figures.cpu_table(lines, "spawn_loop")),
+        ("A large body there and back", transferred, transfers.table),
+        ("System calls per forked call", counted, syscalls.table),
+        ("Resident memory", memory, figures.memory_table),
+        ("Size", size, figures.size_table),
+    )
+    parts += [f"## {title}\n\n{table(lines)}" for title, lines, table in sections if lines]
+    failing = proxies + forks + transferred + counted
+    errors = [f"{line['name']}: {error}" for line in failing for error in line["errors"]]
     missed = [name for lines in tables for name in figures.missed(lines)]
     for title, items in (("Errors", errors), ("Targets missed", missed), ("Notes", notes)):
         if items:
@@ -261,6 +280,8 @@ def run(options, processes):
     (bin_folder, bench_bin), references = environment_paths()
     plan = subjects.ours(bin_folder, bench_bin)
     subjects.add_references(plan, *references)
+    plan.transfers = transfers.ours(bin_folder) + transfers.references(*references[:2])
+    plan.counted = syscalls.ours(bin_folder) + syscalls.references(*references[:2])
     choose(plan, options.only)
     absent = {s.name: s.absent for s in plan.subjects if not (s.program and os.access(s.program, os.X_OK))}
     plan.subjects[:] = [subject for subject in plan.subjects if subject.name not in absent]
@@ -270,16 +291,20 @@ def run(options, processes):
     setting = subjects.Setting(processes, bin_folder, bench_bin, origin_port=0)
     with subjects.origin(setting):
         samples = measure_all(plan, setting, options)
+    transferred = transfers.measure_all(plan.transfers, setting, options, tell)
     tables = (
         [figures.evaluate(row, plan.proxies[0], samples, absent) for row in plan.proxies],
         [figures.evaluate(row, plan.forks[0], samples, absent) for row in plan.forks],
+        [transfers.evaluate(row, transferred) for row in plan.transfers],
+        syscalls.measure_all(plan.counted, setting, tell),
         [figures.evaluate_memory(row, samples, absent) for row in plan.memory],
         sizes(bin_folder, processes.folder),
     )
     notes = notes_of(plan, samples, options, busy, processes.notes)
     text, failed, missed = report(meta, tables, notes)
     stamp = datetime.datetime.now().strftime("%Y-%m-%d-%H%M%S")
-    data = dict(zip(("proxies", "forks", "memory", "size"), tables), about=meta, notes=notes, samples=samples)
+    names = ("proxies", "forks", "transfers", "syscalls", "memory", "size")
+    data = dict(zip(names, tables), about=meta, notes=notes, samples=samples, transferred=transferred)
     path = save(f"{stamp}-{meta['commit']}", text, data)
     print("\n" + text + f"\nwritten to {os.path.relpath(path)}.md and .json")
     return 1 if failed or (missed and options.strict) else 0

@@ -279,6 +279,8 @@ class Plan:
     proxies: list
     forks: list
     memory: list
+    transfers: list = dataclasses.field(default_factory=list)  # transfers.Transfer
+    counted: list = dataclasses.field(default_factory=list)  # syscalls.Counted
 
 
 def ours(bin_folder, bench_bin):
@@ -303,7 +305,7 @@ def ours(bin_folder, bench_bin):
         Row("nginx", "nginx", ("nginx",)),
         Row("HAProxy", "haproxy", ("haproxy",)),
         Row("forwarder (bytes only)", "forwarder", ("forwarder",)),
-        Row("of-watchdog, http", "of-watchdog", ("watchdog",), 1.15),
+        Row("of-watchdog, http", "of-watchdog", ("watchdog",), 1.0),
         Row("faas-gateway", "faas-gateway", ("gateway",), 1.15),
         Row("in a row: gateway", "in a row", ("gateway",)),
         Row("in a row: of-watchdog", "in a row", ("watchdog",)),
@@ -311,13 +313,13 @@ def ours(bin_folder, bench_bin):
     ]
     forks = [
         Row("spawn_loop", "spawn_loop", ("spawn_loop",)),
-        Row("of-watchdog, streaming", "streaming", ("watchdog",), 2.0),
+        Row("of-watchdog, streaming", "streaming", ("watchdog",), 1.5),
         Row("fwatchdog", "fwatchdog", ("watchdog",)),
     ]
     memory = [
-        Memory("of-watchdog, http", "of-watchdog", "watchdog", 4 * MIB),
-        Memory("of-watchdog, streaming", "streaming", "watchdog", 4 * MIB),
-        Memory("fwatchdog", "fwatchdog", "watchdog", 4 * MIB),
+        Memory("of-watchdog, http", "of-watchdog", "watchdog", 3 * MIB),
+        Memory("of-watchdog, streaming", "streaming", "watchdog", 3 * MIB),
+        Memory("fwatchdog", "fwatchdog", "watchdog", 3 * MIB),
         Memory("faas-gateway, 1 function", "in a row", "gateway", 16 * MIB),
         Memory("nginx, master and worker", "nginx", "nginx"),
         Memory("HAProxy", "haproxy", "haproxy"),
