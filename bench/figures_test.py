@@ -2,6 +2,8 @@
 
 import unittest
 
+import syscalls
+import transfers
 from figures import Memory, Row, cpu_table, evaluate, evaluate_memory, missed, table
 from procfs import TICK_NS, cpu_between_ns
 
@@ -66,6 +68,45 @@ class CpuTime(unittest.TestCase):
     def test_is_the_processs_when_a_thread_ended_or_began(self):
         before = {"threads": {"1": 100, "2": 50}, "ticks": 3}
         self.assertEqual(cpu_between_ns(before, {"threads": {"1": 130, "3": 7}, "ticks": 9}), 6 * TICK_NS)
+
+
+class Transfers(unittest.TestCase):
+    ROW = transfers.Transfer("ours", "transfer", "", {}, cpu_seconds_max=0.5, peak_mib_max=8, reference="theirs",
+                             speedup_min=2.0)
+
+    @staticmethod
+    def round(cpu_s, gib_per_s, mib=2):
+        return {"cpu_s": cpu_s, "gib_per_s": gib_per_s, "peak_kib": mib * 1024}
+
+    def holds(self, ours, theirs=()):
+        return transfers.evaluate(self.ROW, {"ours": ours, "theirs": list(theirs)}).get("holds")
+
+    def test_hold_when_each_target_does(self):
+        self.assertTrue(self.holds([self.round(0.5, 1.0, 8)], [self.round(1.9, 0.5)]))
+
+    def test_are_missed_by_any_of_them(self):
+        theirs = [self.round(1.9, 0.5)]
+        self.assertFalse(self.holds([self.round(0.51, 1.0)], theirs))
+        self.assertFalse(self.holds([self.round(0.4, 0.9)], theirs))
+        self.assertFalse(self.holds([self.round(0.4, 1.0), self.round(0.4, 1.0, 9)], theirs * 2))
+
+    def test_without_the_reference_the_others_decide(self):
+        self.assertTrue(self.holds([self.round(0.4, 0.1)]))
+
+    def test_that_failed_hold_nothing_and_are_told(self):
+        line = transfers.evaluate(self.ROW, {"ours": [{"error": "curl ended with 56"}]})
+        self.assertNotIn("holds", line)
+        self.assertIn("ERRORS", transfers.table([line]))
+
+
+class SystemCalls(unittest.TestCase):
+    def test_of_a_child_count_until_it_has_become_a_program(self):
+        text = "\n".join([
+            "10 read(3, ...) = 5", "10 vfork( <unfinished ...>", "11 dup2(4, 0) = 0",
+            '11 execve("/bin/cat", ...) = -1 ENOENT', '11 execve("/usr/bin/cat", ...) = 0', "11 brk(NULL) = 0",
+            "10 <... vfork resumed>) = 11", "11 +++ exited with 0 +++",
+        ])
+        self.assertEqual(syscalls.count_lines(text, {10}), 5)
 
 
 if __name__ == "__main__":
