@@ -6,6 +6,7 @@
 #pragma once
 
 #include <atomic>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <unordered_map>
@@ -50,6 +51,10 @@ struct TransparentHash {
 struct Snapshot {
   std::unordered_map<std::string, std::shared_ptr<const FunctionEntry>, TransparentHash, std::equal_to<>>
       functions;
+  /// One more than that of the snapshot before, so that who has that one need only look at `changed`; 0: not
+  /// counted, `changed` says nothing.
+  std::uint64_t version = 0;
+  std::vector<std::string> changed;  ///< the functions that are new, gone or different
 };
 
 class SnapshotListener {

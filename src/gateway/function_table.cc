@@ -37,20 +37,44 @@ std::shared_ptr<const Target> LocalFunction::pick() {
   return *best;
 }
 
+void FunctionTable::take(const std::string& name, const std::shared_ptr<const FunctionEntry>& entry) {
+  auto& known = functions_[name];
+  if (!known) {
+    known = std::make_shared<LocalFunction>();
+    known->name = name;
+  }
+  if (known->entry != entry) {
+    known->entry = entry;
+    known->ready = targets_of(*entry);
+  }
+  if (entry->name.name_space == kDefaultNamespace) functions_[entry->name.name] = known;
+}
+
+void FunctionTable::drop(const std::string& name) {
+  const auto found = functions_.find(name);
+  if (found == functions_.end()) return;
+  const auto known = found->second;
+  functions_.erase(found);
+  if (known->entry->name.name_space == kDefaultNamespace) functions_.erase(known->entry->name.name);
+}
+
 void FunctionTable::update(const Snapshot& snapshot) {
-  std::erase_if(functions_,
-                [&snapshot](const auto& known) { return !snapshot.functions.contains(known.second->name); });
-  for (const auto& [name, entry] : snapshot.functions) {
-    auto& known = functions_[name];
-    if (!known) {
-      known = std::make_shared<LocalFunction>();
-      known->name = name;
+  const bool next = version_ != 0 && snapshot.version == version_ + 1;
+  version_ = snapshot.version;
+  if (next) {
+    for (const auto& name : snapshot.changed) {
+      const auto found = snapshot.functions.find(name);
+      if (found == snapshot.functions.end()) {
+        drop(name);
+      } else {
+        take(name, found->second);
+      }
     }
-    if (known->entry != entry) {
-      known->entry = entry;
-      known->ready = targets_of(*entry);
-    }
-    if (entry->name.name_space == kDefaultNamespace) functions_[entry->name.name] = known;
+  } else {
+    std::erase_if(functions_, [&snapshot](const auto& known) {
+      return !snapshot.functions.contains(known.second->name);
+    });
+    for (const auto& [name, entry] : snapshot.functions) take(name, entry);
   }
   changed_.wake();
 }

@@ -38,7 +38,8 @@ class FunctionTable final {
  public:
   explicit FunctionTable(net::Core& core) : changed_(core) {}
 
-  /// Takes over a new snapshot and wakes those who wait for a replica.
+  /// Takes over a new snapshot and wakes those who wait for a replica. Looks at all functions only when it
+  /// has not seen the snapshot before.
   void update(const Snapshot& snapshot);
   /// By "name" (of the default namespace) or "name.namespace"; null when there is none.
   [[nodiscard]] std::shared_ptr<LocalFunction> find(std::string_view name) const;
@@ -47,9 +48,13 @@ class FunctionTable final {
   [[nodiscard]] Meters meters() const;
 
  private:
+  void take(const std::string& name, const std::shared_ptr<const FunctionEntry>& entry);
+  void drop(const std::string& name);
+
   std::unordered_map<std::string, std::shared_ptr<LocalFunction>, TransparentHash, std::equal_to<>>
       functions_;
   net::Event changed_;
+  std::uint64_t version_ = 0;  // of the snapshot it has
 };
 
 }  // namespace faas::gateway

@@ -173,6 +173,32 @@ TEST(FunctionTableTest, KnowsADefaultFunctionByBothNamesAndForgetsADeletedOne) {
   EXPECT_EQ(table.find("fn.other"), nullptr);
 }
 
+TEST(FunctionTableTest, LooksOnlyAtWhatChangedSinceTheSnapshotItHas) {
+  net::Core core;
+  FunctionTable table(core);
+  auto first = one_function({endpoint("unix:/a", 0)});
+  first.version = 7;
+  table.update(first);
+  const auto function = table.find("fn");
+  auto second = one_function({});
+  second.version = 8;
+  second.changed = {"fn.openfaas-fn"};
+  table.update(second);
+  EXPECT_EQ(table.find("fn"), function) << "what was counted of it is kept";
+  EXPECT_EQ(function->pick(), nullptr);
+  auto third = second;
+  third.version = 9;
+  third.functions.clear();
+  table.update(third);
+  EXPECT_EQ(table.find("fn"), nullptr);
+  EXPECT_EQ(table.find("fn.openfaas-fn"), nullptr);
+  auto missed = one_function({});  // one came between
+  missed.version = 11;
+  missed.changed = {};
+  table.update(missed);
+  EXPECT_NE(table.find("fn"), nullptr);
+}
+
 TEST(MetricsTest, BucketsAreCumulativeAndCountsAddUpOverCores) {
   Meter meter;
   meter.started = 3;

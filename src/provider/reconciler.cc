@@ -34,6 +34,7 @@ void Reconciler::keep(FunctionRecord record) {
   auto function = print_function_name(record.spec.name);
   auto spec = std::make_shared<const FunctionSpec>(record.spec);
   auto good = record.good ? std::make_shared<const FunctionSpec>(record.good->spec) : nullptr;
+  stale_.insert(function);
   functions_.insert_or_assign(
       std::move(function),
       Function{.record = std::move(record), .spec = std::move(spec), .good = std::move(good)});
@@ -72,6 +73,7 @@ void Reconciler::set_replicas(const FunctionName& name, std::uint32_t replicas) 
   const auto found = functions_.find(print_function_name(name));
   if (found == functions_.end()) return;
   found->second.record.replicas = replicas;
+  stale_.insert(found->first);
   publish();
   changed_.set();
 }
@@ -79,6 +81,7 @@ void Reconciler::set_replicas(const FunctionName& name, std::uint32_t replicas) 
 void Reconciler::erase(const FunctionName& name) {
   const auto function = print_function_name(name);
   functions_.erase(function);
+  stale_.insert(function);
   if (!setbacks_.empty()) forget_setbacks();
   publish();
   changed_.set();
@@ -149,24 +152,47 @@ std::shared_ptr<const FunctionEntry> Reconciler::entry_of(const FunctionRecord& 
   return entry;
 }
 
-void Reconciler::publish() {
-  auto snapshot = std::make_shared<Snapshot>();
-  snapshot->functions.reserve(functions_.size());
-  std::map<std::string_view, std::vector<const Known*>> by_function;
-  for (const auto& [id, known] : replicas_) by_function[known.observed.function].push_back(&known);
+std::shared_ptr<const FunctionEntry> Reconciler::published_entry(const std::string& function) const {
+  if (published_ == nullptr) return nullptr;
+  const auto found = published_->functions.find(function);
+  return found == published_->functions.end() ? nullptr : found->second;
+}
 
-  bool changed = published_ == nullptr || published_->functions.size() != functions_.size();
-  for (const auto& [function, known] : functions_) {
-    auto entry = entry_of(known.record, by_function[function]);
-    if (published_ != nullptr) {
-      const auto before = published_->functions.find(function);
-      const bool same = before != published_->functions.end() && same_entry(*before->second, *entry);
-      if (same) entry = before->second;
-      changed |= !same;
-    }
-    snapshot->functions.emplace(function, std::move(entry));
+// The entries of `stale_` that are not as published; null: it is gone.
+std::map<std::string, std::shared_ptr<const FunctionEntry>> Reconciler::fresh_entries() const {
+  std::map<std::string_view, std::vector<const Known*>> by_function;
+  for (const auto& [id, known] : replicas_) {
+    if (stale_.contains(known.observed.function)) by_function[known.observed.function].push_back(&known);
   }
-  if (!changed) return;
+  std::map<std::string, std::shared_ptr<const FunctionEntry>> fresh;
+  for (const auto& function : stale_) {
+    const auto found = functions_.find(function);
+    auto entry = found == functions_.end() ? nullptr : entry_of(found->second.record, by_function[function]);
+    const auto before = published_entry(function);
+    const bool same = entry != nullptr && before != nullptr ? same_entry(*before, *entry) : entry == before;
+    if (!same) fresh.emplace(function, std::move(entry));
+  }
+  return fresh;
+}
+
+// Only what may have changed is looked at: among ten thousand functions a change of one must stay cheap.
+void Reconciler::publish() {
+  const bool first = published_ == nullptr;
+  if (!first && stale_.empty()) return;
+  auto fresh = fresh_entries();
+  stale_.clear();
+  if (!first && fresh.empty()) return;
+  auto snapshot = first ? std::make_shared<Snapshot>() : std::make_shared<Snapshot>(*published_);
+  ++snapshot->version;
+  snapshot->changed.clear();
+  for (auto& [function, entry] : fresh) {
+    snapshot->changed.push_back(function);
+    if (entry == nullptr) {
+      snapshot->functions.erase(function);
+    } else {
+      snapshot->functions.insert_or_assign(function, std::move(entry));
+    }
+  }
   published_ = std::move(snapshot);
   listener_.publish(published_);
 }
@@ -174,6 +200,7 @@ void Reconciler::publish() {
 void Reconciler::note_failure(const std::string& function, const Failure& failure, TimePoint now) {
   const auto wanted = functions_.find(function);
   if (wanted == functions_.end() || !wanted->second.knows(failure.revision)) return;
+  stale_.insert(function);
   auto& setback = setbacks_[failure.revision];
   setback = after_failure(std::move(setback), failure, now, patience_);
   log::print("{}: {}; next try in {}", function, failure.message,
@@ -181,6 +208,7 @@ void Reconciler::note_failure(const std::string& function, const Failure& failur
 }
 
 void Reconciler::take_ready(Known& known) {
+  stale_.insert(known.observed.function);
   known.phase = Phase::ready;
   known.since = known.observed.ready_since;
   known.endpoint = std::make_shared<Endpoint>();
@@ -225,13 +253,18 @@ void Reconciler::take_in(std::vector<Replica> observed, TimePoint now) {
       take_ready(known);
     }
   }
-  std::erase_if(replicas_, [&](const auto& item) { return !present.contains(item.first); });
+  std::erase_if(replicas_, [&](const auto& item) {
+    const bool gone = !present.contains(item.first);
+    if (gone) stale_.insert(item.second.observed.function);
+    return gone;
+  });
 }
 
 Plan Reconciler::decide(TimePoint now) const {
   std::vector<Wanted> wanted;
   for (const auto& [function, known] : functions_) {
     const auto& record = known.record;
+    if (record.replicas == 0) continue;  // what still runs of it is planned for all the same
     wanted.push_back({.function = function,
                       .replicas = record.replicas,
                       .revision = record.revision,
@@ -255,6 +288,7 @@ void Reconciler::mark(const std::vector<Action>& actions, TimePoint now) {
   for (const auto& action : actions) {
     const auto found = replicas_.find(action.id);
     if (found == replicas_.end()) continue;
+    stale_.insert(found->second.observed.function);
     found->second.since = now;
     switch (action.kind) {
       case Action::Kind::start:
@@ -346,7 +380,10 @@ Task<> Reconciler::shutdown(Duration limit) {
   running_.reset();
   const auto observed = co_await runtime_.observe();
   if (observed) take_in(*observed, Clock::now());
-  for (auto& [id, known] : replicas_) known.phase = Phase::stopping;
+  for (auto& [id, known] : replicas_) {
+    known.phase = Phase::stopping;
+    stale_.insert(known.observed.function);
+  }
   publish();
   co_await end_all(Stop::politely, Clock::now() + limit);
   co_await end_all(Stop::at_once, Clock::now() + kKillLimit);

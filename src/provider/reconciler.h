@@ -86,6 +86,8 @@ class Reconciler final {
                                   const std::vector<const Known*>& replicas) const;
   [[nodiscard]] std::shared_ptr<const FunctionEntry> entry_of(
       const FunctionRecord& record, const std::vector<const Known*>& replicas) const;
+  [[nodiscard]] std::shared_ptr<const FunctionEntry> published_entry(const std::string& function) const;
+  [[nodiscard]] std::map<std::string, std::shared_ptr<const FunctionEntry>> fresh_entries() const;
   void publish();
   void forget_setbacks();
 
@@ -98,6 +100,7 @@ class Reconciler final {
   std::map<ReplicaId, Known> replicas_;
   Setbacks setbacks_;
   std::shared_ptr<const Snapshot> published_;
+  std::set<std::string, std::less<>> stale_;  // functions whose published entry may not be right any more
   std::string observe_error_;
   std::function<void(const FunctionName&, Revision)> proven_;
   std::optional<net::Running<void>> running_;  // last: it uses all of the above

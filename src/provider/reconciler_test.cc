@@ -270,6 +270,29 @@ TEST_F(ReconcilerTest, ARemovedFunctionIsGoneFromTheSnapshotAtOnce) {
   EXPECT_THAT(runtime_.log, ElementsAre("start 1", "SIGTERM 1"));
 }
 
+TEST_F(ReconcilerTest, AChangeOfOneFunctionLeavesTheEntriesOfOthersAsTheyAre) {
+  auto other = record(2);
+  other.spec.name = {"other", "ns"};
+  reconciler_.load({record(1), other});
+  step(at(0s));
+  runtime_.get_ready(1);
+  runtime_.get_ready(2);
+  step(at(1s));
+  const auto before = listener_.last;
+  const auto published = listener_.published;
+  step(at(2s));
+  EXPECT_EQ(listener_.published, published) << "nothing happened";
+  runtime_.end(1, "signal: killed");
+  step(at(3s));
+  EXPECT_THAT(listener_.ready("echo.ns"), IsEmpty());
+  EXPECT_EQ(listener_.last->functions.at("other.ns"), before->functions.at("other.ns"));
+  EXPECT_EQ(before->functions.at("echo.ns")->ready.size(), 1u) << "what was published does not change";
+  EXPECT_EQ(listener_.last->version, before->version + 1);
+  EXPECT_THAT(listener_.last->changed, ElementsAre("echo.ns"));
+  reconciler_.erase({"echo", "ns"});
+  EXPECT_EQ(listener_.last->functions.size(), 1u);
+}
+
 TEST_F(ReconcilerTest, FunctionsAreListedByNamespace) {
   auto other = record(2);
   other.spec.name = {"a", "other"};
