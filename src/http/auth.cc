@@ -3,6 +3,11 @@
 #include "http/message.h"
 
 namespace faas::http {
+namespace {
+
+constexpr std::string_view kScheme = "Basic ";
+
+}  // namespace
 
 std::string base64(std::string_view bytes) {
   constexpr std::string_view alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
@@ -24,11 +29,14 @@ std::string base64(std::string_view bytes) {
 BasicLogin::BasicLogin(std::string_view user, std::string_view password)
     : encoded_(base64(std::string(user) + ":" + std::string(password))) {}
 
+bool is_basic(std::string_view authorization) {
+  return authorization.size() >= kScheme.size() &&
+         same_text(authorization.substr(0, kScheme.size()), kScheme);
+}
+
 bool BasicLogin::accepts(std::string_view authorization) const {
-  constexpr std::string_view scheme = "Basic ";
-  if (authorization.size() < scheme.size()) return false;
-  if (!same_text(authorization.substr(0, scheme.size()), scheme)) return false;
-  auto given = authorization.substr(scheme.size());
+  if (!is_basic(authorization)) return false;
+  auto given = authorization.substr(kScheme.size());
   while (given.starts_with(' ')) given.remove_prefix(1);
   // The length of what was sent is no secret; its content is compared to the end whatever comes first.
   unsigned difference = given.size() == encoded_.size() ? 0 : 1;

@@ -17,6 +17,9 @@ class BasicLogin final {
   std::string encoded_;  // base64 of "user:password"
 };
 
+/// Whether an Authorization value is of this scheme, right or wrong.
+[[nodiscard]] bool is_basic(std::string_view authorization);
+
 /// base64, standard alphabet, padded.
 [[nodiscard]] std::string base64(std::string_view bytes);
 

@@ -163,7 +163,7 @@ Task<Result<ClientPool::Lease>> ClientPool::take(const net::Address& address, bo
   }
   auto connected = co_await net::within(net::connect(address), Clock::now() + state_->limits.connect_timeout);
   if (!connected) {
-    co_return Error{Code::timeout, Origin::function, "connect to " + address.text() + ": no answer in time"};
+    co_return Error{Code::refused, Origin::function, "connect to " + address.text() + ": no answer in time"};
   }
   if (!*connected) co_return connected->error();
   co_return Lease(

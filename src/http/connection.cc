@@ -261,10 +261,15 @@ Result<std::string_view> Connection::take_body() {
   }
 }
 
+TimePoint Connection::body_deadline() const {
+  const auto whole = deadline_after(head_at_, state_.limits.read_timeout);
+  const auto idle = state_.limits.body_idle_timeout;
+  return idle > Duration::zero() ? std::min(whole, deadline_after(Clock::now(), idle)) : whole;
+}
+
 Task<Result<std::string_view>> Connection::read_body() {
   if (!more_body()) co_return std::string_view();
   auto piece = take_body();
-  const auto deadline = deadline_after(head_at_, state_.limits.read_timeout);
   while (piece && piece->empty() && more_body()) {
     // Behind an answer that has begun, it would be taken for a part of it.
     const bool answered = exchange_ != nullptr && (exchange_->head_sent_ || writing_);
@@ -276,7 +281,7 @@ Task<Result<std::string_view>> Connection::read_body() {
       }
     }
     channel_.expect_bulk();
-    const auto wake = co_await channel_.more(deadline);
+    const auto wake = co_await channel_.more(body_deadline());
     if (wake == Wake::data) {
       piece = take_body();
       continue;

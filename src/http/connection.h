@@ -54,6 +54,7 @@ class Connection final : public net::Node, ChannelListener {
   Task<Result<void>> pass_body(net::Stream& pipe);
   Error cut_body(Wake wake);
   Result<std::string_view> take_body();
+  [[nodiscard]] TimePoint body_deadline() const;
   void on_unasked(Wake wake) override;
   void probe_peer();
   Task<> watch_hangup();

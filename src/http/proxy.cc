@@ -69,15 +69,24 @@ std::string passing_trailers(std::string_view lines) {
   return passing;
 }
 
-class Forwarding final {
+class Forwarding final : net::Timer {
  public:
   Forwarding(Exchange& exchange, ClientPool& pool, const net::Address& address, const ForwardOptions& options,
              HopEdits& edits)
-      : exchange_(exchange), pool_(pool), address_(address), options_(options), edits_(edits) {}
+      : Timer(net::Core::current()),
+        exchange_(exchange),
+        pool_(pool),
+        address_(address),
+        options_(options),
+        edits_(edits),
+        bounded_(options.answer_limit > Duration::zero()) {}
 
   Task<ForwardOutcome> run() {
     auto done = co_await attempt();
-    if (!done) {
+    if (!done && late_) {
+      outcome_.error = Error{Code::timeout, Origin::function, "no answer within the time limit"};
+      outcome_.deadline = true;
+    } else if (!done) {
       // Where the client broke off its body, the connection upstream was given up for that.
       outcome_.error = upload_failed_ ? *upload_failed_ : std::move(done).error();
       outcome_.deadline = outcome_.error->code == Code::timeout && outcome_.error->origin == Origin::function;
@@ -92,7 +101,7 @@ class Forwarding final {
     bool fresh = lease_ == nullptr;
     for (bool first = true;; first = false) {
       if (!lease_) {
-        auto taken = co_await net::within(pool_.take(address_, true), options_.deadline);
+        auto taken = co_await net::within(pool_.take(address_, true), connect_deadline());
         if (!taken) co_return Error{Code::timeout, Origin::function, "no connection within the time limit"};
         if (!*taken) co_return taken->error();
         lease_ = std::move(**taken);
@@ -105,7 +114,7 @@ class Forwarding final {
       if (sent || fresh) head = co_await await_head();
       const bool answered = (sent || fresh) && head.has_value();
       if (answered) break;
-      const bool nothing_came = !interim_ && lease_->channel.data().empty() && !upload_failed_ &&
+      const bool nothing_came = !late_ && !interim_ && lease_->channel.data().empty() && !upload_failed_ &&
                                 (!sent || head.error().code == Code::closed);
       if (!fresh && nothing_came && (!sent || may_repeat(exchange_.request(), has_body_))) {
         fresh = true;
@@ -126,6 +135,23 @@ class Forwarding final {
     }
     auto answered = co_await relay_answer();
     co_return answered;
+  }
+
+  // The time for the answer is over: whoever waits for the upstream is told that the connection broke.
+  void fire() override {
+    late_ = true;
+    if (lease_) lease_->channel.fail();
+  }
+
+  void count_from(TimePoint moment) {
+    if (bounded_) start(deadline_after(moment, options_.answer_limit));
+  }
+  void count_from_now() {
+    if (bounded_) count_from(Clock::now());
+  }
+
+  [[nodiscard]] TimePoint connect_deadline() const {
+    return std::min(options_.deadline, deadline_after(exchange_.began(), options_.answer_limit));
   }
 
   void note_framing() {
@@ -202,6 +228,11 @@ class Forwarding final {
     const bool stored = options_.stored_body != nullptr;
     const bool more = has_body_ && (stored ? at_hand_.size() < length_ : !exchange_.body_complete());
     uploaded_ = static_cast<std::size_t>(sent) == whole && !more;
+    if (stored || !uploaded_) {
+      count_from_now();
+    } else {
+      count_from(exchange_.began());
+    }
     if (!uploaded_) upload_.emplace(upload(static_cast<std::size_t>(sent), more));
     return true;
   }
@@ -214,6 +245,7 @@ class Forwarding final {
     // The upstream may have answered without wanting the rest: its answer is on the way.
     if (!wrote) co_return;
     uploaded_ = !more;
+    count_from_now();
     if (more && options_.stored_body != nullptr) {
       co_await upload_stored();
     } else if (more) {
@@ -240,7 +272,10 @@ class Forwarding final {
 
   Task<> upload_stream() {
     while (true) {
+      // A client has its own limit.
+      stop();
       auto piece = co_await exchange_.read_body();
+      count_from_now();
       if (!piece) {
         fail_upload(piece.error());
         co_return;
@@ -249,6 +284,7 @@ class Forwarding final {
       auto wrote = co_await upload_piece(*piece);
       if (!wrote || last || (!chunked_ && exchange_.body_complete())) {
         uploaded_ = wrote && exchange_.body_complete();
+        count_from_now();
         co_return;
       }
     }
@@ -334,14 +370,17 @@ class Forwarding final {
            head.value("Content-Encoding").empty();
   }
 
-  // Event streams have no end that a deadline could wait for.
-  [[nodiscard]] TimePoint body_deadline() const {
-    return is_endless(lease_->head.value(FieldId::content_type)) ? TimePoint::max() : options_.deadline;
+  // Event streams and upgrades have no end that a deadline could wait for.
+  void take_all_the_time() {
+    bounded_ = false;
+    stop();
   }
 
   Task<Result<void>> relay_answer() {
     auto& upstream = *lease_;
-    const auto deadline = body_deadline();
+    const bool endless = is_endless(upstream.head.value(FieldId::content_type));
+    const auto deadline = endless ? TimePoint::max() : options_.deadline;
+    if (endless) take_all_the_time();
     const auto kind = upstream.head.body.kind;
     auto piece = upstream.take_body();
     const bool tells = says_no_type();
@@ -406,6 +445,7 @@ class Forwarding final {
   }
 
   Task<Result<void>> tunnel() {
+    take_all_the_time();
     begin_answer({});
     exchange_.field("Connection", "Upgrade");
     const auto protocol = lease_->head.value(FieldId::upgrade);
@@ -436,6 +476,8 @@ class Forwarding final {
   bool upgrade_ = false;
   bool interim_ = false;
   bool uploaded_ = false;
+  bool bounded_;
+  bool late_ = false;
   std::optional<Error> upload_failed_;
   std::optional<net::Running<void>> upload_;  // last: it ends before what it uses
 };

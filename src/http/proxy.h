@@ -26,10 +26,13 @@ class StoredBody {
 
 /// What one hop changes. The defaults change nothing.
 struct ForwardOptions {
-  std::string_view target;                  ///< the request target sent upstream (raw)
-  std::string_view host;                    ///< Host sent upstream; empty: the client's
-  TimePoint deadline = TimePoint::max();    ///< for the answer's head and body, not for upgrades and bodies
-                                            ///< without an end (text/event-stream, application/x-ndjson)
+  std::string_view target;                ///< the request target sent upstream (raw)
+  std::string_view host;                  ///< Host sent upstream; empty: the client's
+  TimePoint deadline = TimePoint::max();  ///< for the answer's head and body, not for upgrades and bodies
+                                          ///< without an end (text/event-stream, application/x-ndjson)
+  /// The same, counted from the end of the request on; while its body is on its way upstream, from the last
+  /// piece of it. <= 0: none.
+  Duration answer_limit{};
   const StoredBody* stored_body = nullptr;  ///< sent with its length, instead of what the exchange holds
   bool head_only = false;           ///< neither the request's body nor its wish to upgrade are sent on
   bool sniff_content_type = false;  ///< tell the type of an answer that has none by its first bytes
@@ -51,7 +54,7 @@ class HopEdits {
 struct ForwardOutcome {
   int status = 0;              ///< what the upstream answered; 0: nothing
   bool complete = false;       ///< the whole answer reached the client
-  bool deadline = false;       ///< options.deadline fired
+  bool deadline = false;       ///< options.deadline or options.answer_limit fired
   std::optional<Error> error;  ///< why it is not complete: origin client, function or machine
 };
 

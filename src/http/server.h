@@ -14,6 +14,8 @@ struct ServerLimits {
   Duration header_timeout = std::chrono::seconds(10);
   /// From the head to the end of the request's body; <= 0: none.
   Duration read_timeout = std::chrono::seconds(60);
+  /// How long a request's body may stand still; <= 0: as long as read_timeout lets it.
+  Duration body_idle_timeout{};
   /// How long a connection may be silent between requests; <= 0: none.
   Duration idle_timeout = std::chrono::seconds(60);
   /// How long one write may wait for a client that does not read; <= 0: none.
