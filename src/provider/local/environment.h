@@ -24,8 +24,9 @@ struct ReplicaSettings {
   bool listen_tcp = true;  ///< a network of its own: the usual port belongs to it alone
 };
 
-/// "NAME=value" lines, ordered by name. The user's variables win over PATH, HOME and healthcheck_interval;
-/// what makes the replica reachable and names it wins over the user's.
+/// "NAME=value" lines, ordered by name. The user's variables win over PATH, HOME, healthcheck_interval and
+/// the watchdog's time limits, which are lifted where the user sets none; what makes the replica reachable
+/// and names it wins over the user's.
 [[nodiscard]] std::vector<std::string> make_environment(const FunctionSpec& spec,
                                                         const ReplicaSettings& settings);
 

@@ -38,13 +38,18 @@ TEST(Image, OnlyWhatThisMachineCanRunIsAccepted) {
 
 TEST(Environment, TheUserChoosesAllButWhatMakesTheReplicaReachable) {
   FunctionSpec spec{.name = {"echo", "ns"}, .image = "host", .env_process = "cat"};
-  spec.env_vars = {{"mode", "http"}, {"HOME", "/srv"}, {"unix_socket", "/x"}, {"OPENFAAS_NAME", "other"}};
+  spec.env_vars = {{"mode", "http"},
+                   {"HOME", "/srv"},
+                   {"unix_socket", "/x"},
+                   {"OPENFAAS_NAME", "other"},
+                   {"exec_timeout", "7s"}};
   const ReplicaSettings settings{.socket_path = "/run/s", .path = "/bin", .ready_fd = 3, .listen_tcp = false};
 
-  EXPECT_THAT(make_environment(spec, settings),
-              ElementsAre("HOME=/srv", "OPENFAAS_NAME=echo", "OPENFAAS_NAMESPACE=ns", "PATH=/bin",
-                          "fprocess=cat", "healthcheck_interval=0s", "listen_tcp=false", "mode=http",
-                          "ready_fd=3", "unix_socket=/run/s"));
+  EXPECT_THAT(
+      make_environment(spec, settings),
+      ElementsAre("HOME=/srv", "OPENFAAS_NAME=echo", "OPENFAAS_NAMESPACE=ns", "PATH=/bin", "exec_timeout=7s",
+                  "fprocess=cat", "healthcheck_interval=0s", "listen_tcp=false", "mode=http",
+                  "read_timeout=0s", "ready_fd=3", "unix_socket=/run/s", "write_timeout=24h"));
 }
 
 TEST(Sandbox, AReplicaSeesItsOwnFolderAndNothingElseOfTheGateways) {
