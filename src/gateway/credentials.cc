@@ -15,6 +15,7 @@ namespace {
 
 constexpr std::size_t kCredentialBytesMax = 4096;
 constexpr std::size_t kPasswordCharacters = 32;
+constexpr std::string_view kDefaultUser = "admin";
 
 std::string trimmed(std::string text) {
   constexpr auto blanks = " \t\r\n";
@@ -62,8 +63,11 @@ Result<void> write_private(const std::string& path, const std::string& text) {
 
 Result<Credentials> load_credentials(const std::string& secrets, const std::string& data_dir) {
   const auto& folder = secrets.empty() ? data_dir : secrets;
-  Credentials credentials{.user = "admin", .password = {}, .password_file = folder + "/basic-auth-password"};
-  TRY_ASSIGN(auto user, read_file(folder + "/basic-auth-user"));
+  Credentials credentials{.user = std::string(kDefaultUser),
+                          .password = {},
+                          .user_file = folder + "/basic-auth-user",
+                          .password_file = folder + "/basic-auth-password"};
+  TRY_ASSIGN(auto user, read_file(credentials.user_file));
   if (user) credentials.user = *user;
   TRY_ASSIGN(auto password, read_file(credentials.password_file));
   if (!password && !secrets.empty()) {
@@ -74,6 +78,16 @@ Result<Credentials> load_credentials(const std::string& secrets, const std::stri
     TRY(write_private(credentials.password_file, *password));
   }
   credentials.password = *password;
+  return credentials;
+}
+
+Result<Credentials> read_credentials(const Credentials& files) {
+  auto credentials = files;
+  TRY_ASSIGN(auto user, read_file(files.user_file));
+  TRY_ASSIGN(auto password, read_file(files.password_file));
+  if (!password) return Error{.text = "read " + files.password_file + ": there is no such file"};
+  credentials.user = user.value_or(std::string(kDefaultUser));
+  credentials.password = std::move(*password);
   return credentials;
 }
 

@@ -10,6 +10,7 @@ namespace faas::gateway {
 struct Credentials {
   std::string user;
   std::string password;
+  std::string user_file;      ///< need not exist
   std::string password_file;  ///< where people find it
 };
 
@@ -17,5 +18,8 @@ struct Credentials {
 /// from `data_dir`, where a missing password is generated: 32 characters, mode 0600. Errors: failed: names
 /// the file.
 [[nodiscard]] Result<Credentials> load_credentials(const std::string& secrets, const std::string& data_dir);
+
+/// What the same files say now. Errors: failed: names the file that is empty or cannot be read.
+[[nodiscard]] Result<Credentials> read_credentials(const Credentials& files);
 
 }  // namespace faas::gateway

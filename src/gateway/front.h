@@ -3,31 +3,47 @@
 // Threads: one core.
 #pragma once
 
+#include <optional>
+
+#include "gateway/admin_login.h"
 #include "gateway/api.h"
 #include "gateway/function_table.h"
 #include "gateway/invoke.h"
-#include "http/auth.h"
+#include "gateway/login_guard.h"
 #include "http/router.h"
 #include "http/server.h"
 
 namespace faas::gateway {
 
+/// What a front needs of the gateway. What is pointed to outlives it and is shared by every core.
+struct FrontOptions {
+  std::optional<Credentials> login;  ///< empty: nobody is asked for one
+  LoginGuard* guard = nullptr;       ///< never null where there is a login
+  CallOptions calls;                 ///< `proxies` is never null
+  Duration body_timeout{};           ///< for a body that is read whole before it goes anywhere; <= 0: none
+  http::ServerLimits limits;
+};
+
 class Front final : http::Handler {
  public:
-  /// `login` null: nobody is asked for one.
-  Front(net::Core& core, ApiSource& source, const http::BasicLogin* login, InvokeOptions invoke,
-        http::ServerLimits limits);
+  Front(net::Core& core, ApiSource& source, const FrontOptions& options);
 
   [[nodiscard]] http::Server& server() { return server_; }
   [[nodiscard]] FunctionTable& table() { return table_; }
 
  private:
+  enum class Entry { open, closed, too_many };
+
   Task<> serve(http::Exchange& exchange) override;
   Task<> serve_api(http::Exchange& exchange);
-  Task<> serve_by_header(http::Exchange& exchange);
-  [[nodiscard]] bool logged_in(const http::RequestHead& request) const;
+  Task<> serve_logged_in(http::Exchange& exchange, const http::Match& match, bool guarded);
+  Task<> serve_unnamed(http::Exchange& exchange);
+  Task<> serve_alexa(http::Exchange& exchange);
+  [[nodiscard]] Task<Entry> check_login(const http::Exchange& exchange);
+  [[nodiscard]] std::string_view client_of(const http::Exchange& exchange) const;
 
-  const http::BasicLogin* login_;
+  const FrontOptions options_;
+  std::optional<AdminLogin> login_;
   FunctionTable table_;
   Invoke invoke_;
   Api api_;

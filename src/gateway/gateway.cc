@@ -11,13 +11,20 @@ namespace {
 
 http::ServerLimits limits_of(const Settings& settings) {
   http::ServerLimits limits;
-  limits.read_timeout = settings.read_timeout;
+  // Uploads may take as long as they like while they flow.
+  limits.read_timeout = Duration::zero();
+  limits.body_idle_timeout = settings.read_timeout;
   limits.idle_timeout = settings.read_timeout;
   limits.write_timeout = settings.write_timeout;
   if (settings.read_timeout > Duration::zero()) {
     limits.header_timeout = std::min<Duration>(limits.header_timeout, settings.read_timeout);
   }
   return limits;
+}
+
+AccessFormat access_format(std::string_view word) {
+  if (word == "json") return AccessFormat::json;
+  return word == "off" ? AccessFormat::off : AccessFormat::text;
 }
 
 Result<net::Fd> listen_at(const std::string& address, std::int64_t port) {
@@ -32,12 +39,12 @@ Result<net::Fd> listen_at(const std::string& address, std::int64_t port) {
 Gateway::Gateway(net::Core& control, Settings settings, std::optional<Credentials> credentials)
     : control_(control),
       settings_(std::move(settings)),
+      credentials_(std::move(credentials)),
+      proxies_(TrustedProxies::parse(settings_.trusted_proxies).value()),
       metrics_server_(control, metrics_handler_,
                       {.read_timeout = std::chrono::seconds(5),
                        .idle_timeout = std::chrono::seconds(5),
-                       .write_timeout = std::chrono::seconds(5)}) {
-  if (credentials) login_.emplace(credentials->user, credentials->password);
-}
+                       .write_timeout = std::chrono::seconds(5)}) {}
 
 Gateway::~Gateway() {
   stop();
@@ -57,14 +64,20 @@ void Gateway::start(Provider& provider) {
   provider_ = &provider;
   const auto cpus = std::max(1U, std::thread::hardware_concurrency());
   const auto count = settings_.cores > 0 ? static_cast<std::size_t>(settings_.cores) : cpus;
-  const InvokeOptions invoke{.upstream_timeout = settings_.upstream_timeout,
-                             .admin = login_ ? &*login_ : nullptr};
+  const FrontOptions options{.login = credentials_,
+                             .guard = &guard_,
+                             .calls = {.upstream_timeout = settings_.upstream_timeout,
+                                       .proxies = &proxies_,
+                                       .sandbox_pages = settings_.function_pages == "sandbox",
+                                       .access = {.format = access_format(settings_.access_log),
+                                                  .queries = settings_.access_log_queries}},
+                             .body_timeout = settings_.read_timeout,
+                             .limits = limits_of(settings_)};
   ApiSource& source = *this;
   std::vector<net::Guest*> guests;
   for (std::size_t i = 0; i < count; ++i) {
     auto worker = std::make_unique<Worker>();
-    worker->front = std::make_unique<Front>(worker->core, source, login_ ? &*login_ : nullptr, invoke,
-                                            limits_of(settings_));
+    worker->front = std::make_unique<Front>(worker->core, source, options);
     worker->front->table().update(*snapshot_);
     guests.push_back(&worker->front->server());
     worker->thread = std::thread([core = &worker->core] { core->run(); });
@@ -82,11 +95,14 @@ Task<std::size_t> Gateway::drain(Duration limit) {
   doorman_.reset();
   // At once, when there is no time at all: here no limit would be no end.
   const auto deadline = limit > Duration::zero() ? deadline_after(Clock::now(), limit) : Clock::now();
+  // Every core first: a connection kept open there would go on with its next request.
+  for (auto& worker : workers_) {
+    worker->core.post([server = &worker->front->server()] { server->drain(); });
+  }
   std::size_t left = 0;
   for (auto& worker : workers_) {
     auto* server = &worker->front->server();
     const auto quiet = [](http::Server* one, TimePoint until) -> Task<std::size_t> {
-      one->drain();
       const auto wait = [](net::Event& event) -> Task<> { co_await event.wait(); };
       co_await net::within(wait(one->quiet()), until);
       const auto busy = one->busy();

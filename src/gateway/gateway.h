@@ -54,7 +54,9 @@ class Gateway final : public SnapshotListener, ApiSource {
 
   net::Core& control_;
   Settings settings_;
-  std::optional<http::BasicLogin> login_;
+  std::optional<Credentials> credentials_;
+  TrustedProxies proxies_;
+  LoginGuard guard_;
   Provider* provider_ = nullptr;
   std::shared_ptr<const Snapshot> snapshot_ = std::make_shared<const Snapshot>();
   std::vector<std::unique_ptr<Worker>> workers_;

@@ -2,8 +2,11 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <map>
 #include <variant>
+
+#include "gateway/forwarded.h"
 
 namespace faas::gateway {
 namespace {
@@ -18,6 +21,7 @@ struct Row {
   std::string_view help;
   std::int64_t least = 0;  // for numbers
   std::int64_t most = 0;
+  std::string_view choices = {};  // for texts that are one of a few words
 };
 
 const Row kRows[] = {
@@ -28,25 +32,56 @@ const Row kRows[] = {
      "address of both ports; empty: every interface"},
     {"data_dir", &Settings::data_dir, "",
      "folder of the functions and of the password; default /var/lib/faas as root, else $XDG_STATE_HOME/faas"},
-    {"functions_provider", &Settings::functions_provider, "local", "what runs the functions: local"},
+    {"functions_provider", &Settings::functions_provider, "local", "what runs the functions: local", 0, 0,
+     "local"},
+    {"queue", &Settings::queue, "sqlite", "what keeps asynchronous calls: sqlite", 0, 0, "sqlite"},
     {"watchdog_path", &Settings::watchdog_path, "", "the of-watchdog program; default: beside this program"},
     {"basic_auth", &Settings::basic_auth, "true",
      "ask for a login at /system and /metrics; user admin, password in data_dir/basic-auth-password"},
     {"secret_mount_path", &Settings::secret_mount_path, "",
      "folder with basic-auth-user and basic-auth-password, instead of data_dir"},
     {"read_timeout", &Settings::read_timeout, "60s",
-     "to read a request's body, and for an idle connection; 0: no limit"},
+     "how long a request's body may stand still, and an idle connection stay; 0: no limit"},
     {"write_timeout", &Settings::write_timeout, "60s",
      "for a client that does not read its answer; 0: no limit"},
     {"upstream_timeout", &Settings::upstream_timeout, "60s",
-     "for a function's whole answer, waiting included; 0: no limit"},
+     "from the end of a request to the end of its answer, event streams and upgrades excepted; 0: no limit"},
     {"shutdown_timeout", &Settings::shutdown_timeout, "10s",
      "for calls under way when the gateway is stopped"},
+    {"trusted_proxies", &Settings::trusted_proxies, "127.0.0.0/8,::1",
+     "networks of the reverse proxies whose X-Forwarded-* fields are believed; empty: nobody's"},
+    {"function_pages", &Settings::function_pages, "sandbox",
+     "pages that functions answer with: sandbox keeps them from using the login of the admin who opens them; "
+     "same-origin lets them use cookies and storage too, for gateways whose admins log in elsewhere",
+     0, 0, "sandbox same-origin"},
+    {"access_log", &Settings::access_log, "text", "a line for each call: text, json or off", 0, 0,
+     "text json off"},
+    {"access_log_queries", &Settings::access_log_queries, "false", "show queries in it, with what they hold"},
     {"cores", &Settings::cores, "0", "threads that serve requests; 0: one a CPU", 0, 1024},
 };
 
 Error wrong(const Row& row, std::string_view value, std::string_view why) {
   return {.code = Code::invalid, .text = fmt::format("setting {} is \"{}\": {}", row.name, value, why)};
+}
+
+// "sqlite", "text, json or off": for people.
+std::string listed(std::string_view words) {
+  std::string out(words);
+  const auto last = out.rfind(' ');
+  for (std::size_t i = out.size(); i-- > 0;) {
+    if (out[i] == ' ') out.replace(i, 1, i == last ? " or " : ", ");
+  }
+  return out;
+}
+
+bool is_among(std::string_view words, std::string_view value) {
+  while (!words.empty()) {
+    const auto space = words.find(' ');
+    if (words.substr(0, space) == value) return true;
+    if (space == std::string_view::npos) break;
+    words.remove_prefix(space + 1);
+  }
+  return false;
 }
 
 Result<void> assign(const Row& row, std::string_view value, Settings& out) {
@@ -68,6 +103,9 @@ Result<void> assign(const Row& row, std::string_view value, Settings& out) {
     }
     out.** duration = *parsed;
   } else if (const auto* text = std::get_if<std::string Settings::*>(&row.field)) {
+    if (!row.choices.empty() && !is_among(row.choices, value)) {
+      return wrong(row, value, "it must be " + listed(row.choices));
+    }
     out.** text = value;
   }
   return {};
@@ -112,10 +150,8 @@ Result<Settings> read_settings(std::span<const std::string_view> arguments, cons
     }
     TRY(assign(row, value, settings));
   }
-  if (settings.functions_provider != "local") {
-    return Error{.code = Code::invalid,
-                 .text = fmt::format("setting functions_provider is \"{}\": it must be local",
-                                     settings.functions_provider)};
+  if (const auto proxies = TrustedProxies::parse(settings.trusted_proxies); !proxies) {
+    return proxies.error().within("setting trusted_proxies");
   }
   return settings;
 }

@@ -29,6 +29,11 @@ struct Settings {
   Duration upstream_timeout{};
   Duration shutdown_timeout{};
   std::int64_t cores = 0;
+  std::string queue;
+  std::string trusted_proxies;
+  std::string function_pages;
+  std::string access_log;
+  bool access_log_queries = false;
 };
 
 /// Gives the value of an environment variable, or null.

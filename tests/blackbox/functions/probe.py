@@ -2,8 +2,9 @@
 # A function over HTTP that does what the caller's headers ask of it, and by default tells what it received.
 #
 #   X-Reply: BASE64   sends these bytes as the whole answer
-#   X-Then: WORD      afterwards: keep (default), close, hang, exit:N
+#   X-Then: WORD      afterwards: keep (default), close, hang, exit:N, then:S:HEX (waits S seconds, sends more, hangs)
 #   X-Do: hang        reads the request and never answers
+#   X-Do: deaf        reads the head alone and never answers
 #   X-Do: sleep:S     answers after S seconds
 #   X-Do: exit:N      ends the process
 #   X-Do: duplex      sends every piece of the request's body back as it comes
@@ -89,6 +90,8 @@ def serve_one(sock, reader):
             sock.sendall(b"%x\r\n%s\r\n" % (len(piece), piece))
         sock.sendall(b"0\r\n\r\n")
         return True
+    if word == "deaf":
+        time.sleep(3600)
     size, content = 0, b""
     for piece in body(reader, headers):
         size += len(piece)
@@ -101,7 +104,11 @@ def serve_one(sock, reader):
     if "x-reply" in headers:
         sock.sendall(base64.b64decode(headers["x-reply"]))
         word, _, argument = headers.get("x-then", "keep").partition(":")
-        if word == "hang":
+        if word == "then":
+            pause, _, more = argument.partition(":")
+            time.sleep(float(pause))
+            sock.sendall(bytes.fromhex(more))
+        if word in ("hang", "then"):
             time.sleep(3600)
         if word == "exit":
             os._exit(int(argument))
