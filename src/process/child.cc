@@ -7,7 +7,6 @@
 #include <csignal>
 
 #include "net/core.h"
-#include "process/orphans.h"
 #include "process/spawn.h"
 
 namespace faas::process {
@@ -67,11 +66,10 @@ std::optional<ExitStatus> wait_now(int pidfd, int options) {
                     .code = info.si_status};
 }
 
-Task<> reap(pid_t pid, net::Stream pidfd) {
+Task<> reap(net::Stream pidfd) {
   while (!wait_now(pidfd.fd(), 0)) {
     co_await pidfd.readable();
   }
-  detail::own_child_ends(pid);
 }
 
 }  // namespace
@@ -88,9 +86,7 @@ std::string ExitStatus::text() const {
   return text;
 }
 
-Child::Child(pid_t pid, net::Fd pidfd, bool group) : pid_(pid), group_(group), pidfd_(std::move(pidfd)) {
-  detail::own_child_begins(pid);
-}
+Child::Child(pid_t pid, net::Fd pidfd, bool group) : pid_(pid), group_(group), pidfd_(std::move(pidfd)) {}
 
 Child::Child(Child&& other) noexcept
     : pid_(std::exchange(other.pid_, 0)),
@@ -117,15 +113,14 @@ Child::~Child() {
 void Child::release() {
   if (pid_ == 0) return;
   if (!status_) kill(SIGKILL);
-  const auto pid = std::exchange(pid_, 0);
+  pid_ = 0;
   if (wait_now(pidfd(), 0)) {
-    detail::own_child_ends(pid);
     pidfd_.close();
     stream_.close();
     return;
   }
   if (!stream_) stream_ = net::Stream(std::move(pidfd_));
-  net::Core::current().spawn(reap(pid, std::move(stream_)));
+  net::Core::current().spawn(reap(std::move(stream_)));
 }
 
 std::optional<ExitStatus> Child::ended() {

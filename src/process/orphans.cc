@@ -1,52 +1,79 @@
 #include "process/orphans.h"
 
+#include <malloc.h>
+#include <pthread.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
-#include <algorithm>
-#include <optional>
-#include <vector>
+#include <atomic>
+#include <csignal>
+#include <cstring>
+
+#include "base/log.h"
+#include "net/signals.h"
 
 namespace faas::process {
 namespace {
 
-std::optional<std::vector<pid_t>>& own_children() {
-  thread_local std::optional<std::vector<pid_t>> pids;
-  return pids;
+struct Shift {
+  const std::function<int()>& work;
+  pthread_t reaper{};
+  int result = 1;
+  std::atomic<bool> over{false};
+};
+
+void* do_work(void* argument) {
+  auto& shift = *static_cast<Shift*>(argument);
+  shift.result = shift.work();
+  shift.over = true;
+  ::pthread_kill(shift.reaper, SIGCHLD);
+  return nullptr;
+}
+
+// __WNOTHREAD: not the children of the other thread.
+void reap_what_has_ended() {
+  siginfo_t info{};
+  do {
+    info.si_pid = 0;
+  } while (::waitid(P_ALL, 0, &info, WEXITED | WNOHANG | __WNOTHREAD) == 0 && info.si_pid != 0);
+}
+
+void reap_until_over(const Shift& shift) {
+  sigset_t child_ended;
+  ::sigemptyset(&child_ended);
+  ::sigaddset(&child_ended, SIGCHLD);
+  while (!shift.over) {
+    reap_what_has_ended();
+    siginfo_t info;
+    ::sigwaitinfo(&child_ended, &info);
+  }
 }
 
 }  // namespace
 
-void adopt_orphans() {
-  own_children().emplace();
+bool adopts_orphans() {
+  int subreaper = 0;
+  return ::getpid() == 1 || (::prctl(PR_GET_CHILD_SUBREAPER, &subreaper) == 0 && subreaper != 0);
 }
 
-void reap_orphans() {
-  const auto& own = own_children();
-  if (!own) return;
-  while (true) {
-    siginfo_t info{};
-    if (::waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) != 0 || info.si_pid == 0) return;
-    // One of our own is reaped by its Child, and what waits behind it the next time.
-    if (std::find(own->begin(), own->end(), info.si_pid) != own->end()) return;
-    ::waitid(P_PID, static_cast<id_t>(info.si_pid), &info, WEXITED | WNOHANG);
+int while_reaping_orphans(const std::function<int()>& work) {
+  if (!adopts_orphans()) return work();
+  ::signal(SIGCHLD, SIG_DFL);
+  net::block_signals({SIGCHLD});
+  // Only one of the threads allocates: a heap for each would be idle memory.
+  ::mallopt(M_ARENA_MAX, 1);
+  Shift shift{.work = work};
+  shift.reaper = ::pthread_self();
+  pthread_t worker{};
+  const int error = ::pthread_create(&worker, nullptr, &do_work, &shift);
+  if (error != 0) {
+    log::print("Warning: orphaned processes are not reaped: no second thread: {}", std::strerror(error));
+    return work();
   }
+  reap_until_over(shift);
+  ::pthread_join(worker, nullptr);
+  return shift.result;
 }
-
-namespace detail {
-
-void own_child_begins(pid_t pid) {
-  if (auto& own = own_children()) own->push_back(pid);
-}
-
-void own_child_ends(pid_t pid) {
-  auto& own = own_children();
-  if (!own) return;
-  const auto at = std::find(own->begin(), own->end(), pid);
-  if (at == own->end()) return;
-  *at = own->back();
-  own->pop_back();
-}
-
-}  // namespace detail
 
 }  // namespace faas::process

@@ -4,45 +4,76 @@
 #include <sys/prctl.h>
 #include <sys/wait.h>
 
+#include <functional>
+#include <optional>
+
 #include "process/run_in_test.h"
 
 namespace faas::process {
 namespace {
 
-bool has_children() {
-  siginfo_t info{};
-  return ::waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0;
-}
+class Orphans : public ::testing::Test {
+ protected:
+  void SetUp() override { ASSERT_EQ(::prctl(PR_SET_CHILD_SUBREAPER, 1), 0); }
+  void TearDown() override { ::prctl(PR_SET_CHILD_SUBREAPER, 0); }
+};
 
-Task<> reap_until_nobody_is_left(bool& nobody) {
-  const auto limit = Clock::now() + std::chrono::seconds(5);
-  while ((nobody = !has_children()) == false && Clock::now() < limit) {
-    reap_orphans();
-    co_await net::sleep_for(std::chrono::milliseconds(1));
-  }
-}
+/// Starts `script`, whose first line of output is the pid of what it leaves behind.
+struct Left {
+  explicit Left(const std::string& script) : finished(shell(script)), pid(std::stoi(finished.output)) {}
+  Finished finished;
+  pid_t pid;
+};
 
-TEST(Orphans, AreReapedOnceTheyEndAndOurOwnAreLeftToTheirOwners) {
-  ASSERT_EQ(::prctl(PR_SET_CHILD_SUBREAPER, 1), 0);
-  adopt_orphans();
-  const auto parent = shell("sleep 0.05 >/dev/null 2>&1 & exit 3");
-  EXPECT_EQ(parent.status->code, 3);
-  EXPECT_TRUE(has_children()) << "the sleep is ours now";
-
+bool waited_until_gone(pid_t pid) {
   net::Core core;
-  const char* const argv[] = {"true", nullptr};
-  auto own = spawn({.program = "true", .argv = argv});
-  ASSERT_TRUE(own);
-  siginfo_t info{};
-  ::waitid(P_PID, static_cast<id_t>(own->pid()), &info, WEXITED | WNOWAIT);
-  reap_orphans();
-  EXPECT_TRUE(own->ended()->success()) << "nobody has taken its status away";
-  *own = Child();
+  bool result = false;
+  run_on(core, gone(pid, result));
+  return result;
+}
 
-  bool nobody = false;
-  run_on(core, reap_until_nobody_is_left(nobody));
-  EXPECT_TRUE(nobody);
-  ::prctl(PR_SET_CHILD_SUBREAPER, 0);
+TEST_F(Orphans, AreReapedWhenTheyEnd) {
+  const int code = while_reaping_orphans([] {
+    const Left left("(echo $$; sleep 0.05) >/dev/null & echo $!; exit 3");
+    EXPECT_EQ(left.finished.status->code, 3) << "the parent's end is ours to know";
+    EXPECT_TRUE(waited_until_gone(left.pid));
+    return 7;
+  });
+  EXPECT_EQ(code, 7);
+}
+
+// The one that waits for its owner is the first that waitid() shows.
+TEST_F(Orphans, AreReapedBesideAChildOfOurOwnThatHasEnded) {
+  (void)while_reaping_orphans([] {
+    const char* const argv[] = {"sh", "-c", "exit 5", nullptr};
+    auto own = spawn({.program = "sh", .argv = argv});
+    EXPECT_TRUE(own);
+    siginfo_t info{};
+    ::waitid(P_PID, static_cast<id_t>(own->pid()), &info, WEXITED | WNOWAIT);
+
+    for (int i = 0; i < 3; ++i) {
+      const Left left("(sleep 0.05) >/dev/null & echo $!");
+      EXPECT_TRUE(waited_until_gone(left.pid));
+    }
+    EXPECT_EQ(own->ended()->code, 5) << "nobody has taken its status away";
+    return 0;
+  });
+}
+
+TEST_F(Orphans, ThatEndTogetherAreAllReaped) {
+  (void)while_reaping_orphans([] {
+    const Left left("for i in 1 2 3 4 5 6 7 8 9 10 11 12; do sleep 0.05 >/dev/null & done; echo $!");
+    EXPECT_TRUE(waited_until_gone(left.pid));
+    for (auto pid = left.pid - 11; pid < left.pid; ++pid) EXPECT_TRUE(waited_until_gone(pid)) << pid;
+    return 0;
+  });
+}
+
+TEST(OrdinaryProcess, RunsTheWorkOnItsOwnThread) {
+  ASSERT_FALSE(adopts_orphans());
+  const auto here = ::pthread_self();
+  EXPECT_EQ(while_reaping_orphans([here] { return ::pthread_equal(here, ::pthread_self()) != 0 ? 1 : 0; }),
+            1);
 }
 
 }  // namespace

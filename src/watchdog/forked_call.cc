@@ -6,7 +6,6 @@
 #include <cerrno>
 #include <csignal>
 
-#include "process/orphans.h"
 #include "process/pipe.h"
 
 namespace faas::watchdog {
@@ -228,7 +227,6 @@ Task<process::ExitStatus> ForkedCall::finish() {
   counted_ = false;
   --forker_.running_;
   forker_.errors_->drain(/*nobody_writes=*/forker_.running_ == 0);
-  process::reap_orphans();
   co_return status;
 }
 

@@ -5,7 +5,6 @@
 #include <csignal>
 
 #include "base/log.h"
-#include "process/orphans.h"
 #include "watchdog/mode_afterburn.h"
 #include "watchdog/mode_http.h"
 
@@ -29,6 +28,26 @@ http::ServerLimits limits_of(const Settings& settings) {
 Result<net::Fd> listen_on(std::string_view where) {
   TRY_ASSIGN(const auto address, net::Address::parse(where));
   return net::listen(address);
+}
+
+std::string_view name_of_signal(int signal) {
+  switch (signal) {
+    case SIGINT:
+      return "SIGINT";
+    case SIGHUP:
+      return "SIGHUP";
+    case SIGQUIT:
+      return "SIGQUIT";
+    default:
+      return "SIGTERM";
+  }
+}
+
+// Whether TMPDIR was chosen: then a folder that is not there is a mistake. That an image has no /tmp, or none
+// that may be written, is no reason not to serve.
+bool names_folder(Variables own) {
+  const auto* value = find_variable(own, "TMPDIR");
+  return value != nullptr && *value != '\0';
 }
 
 Task<> wait_for(net::Event& event) {
@@ -158,7 +177,11 @@ Task<> Lifecycle::become_ready() {
     log::print("Writing lock-file to: {}", LockFile::path_in(settings_.lock_folder));
     const auto written =
         condition_.lock.write(settings_.lock_folder, settings_.program == Program::of_watchdog);
-    if (!written) {
+    if (!written && (written.error().code != Code::not_found || !names_folder(own_))) {
+      log::print("Warning: {}. Serving without it: /_/health answers, -run-healthcheck finds nothing",
+                 written.error().text);
+      condition_.suppress_lock = true;
+    } else if (!written) {
       failure_ = written.error();
       stop_.set();
       co_return;
@@ -176,13 +199,12 @@ void Lifecycle::tell_ready() {
 }
 
 Task<> Lifecycle::watch_signals() {
-  net::Signals signals({SIGTERM, SIGINT});
-  signal_ = co_await signals.next();
-  if (signal_ == SIGINT) hurry_.set();
-  stop_.set();
+  net::Signals signals({SIGTERM, SIGQUIT, SIGINT, SIGHUP});
   while (true) {
-    const int again = co_await signals.next();
-    if (again == SIGINT) hurry_.set();
+    const int signal = co_await signals.next();
+    if (signal_ == 0) signal_ = signal;
+    if (signal == SIGINT || signal == SIGHUP) hurry_.set();
+    stop_.set();
   }
 }
 
@@ -190,15 +212,6 @@ Task<> Lifecycle::watch_function() {
   function_status_ = co_await function_->ended();
   hurry_.set();  // there is nobody left to serve in a grace period
   stop_.set();
-}
-
-// As PID 1 of a container or namespace. Modes that fork look after each call instead.
-Task<> Lifecycle::watch_orphans() {
-  net::Signals signals({SIGCHLD});
-  while (true) {
-    (void)co_await signals.next();
-    process::reap_orphans();
-  }
 }
 
 Task<int> Lifecycle::live() {
@@ -213,8 +226,6 @@ Task<int> Lifecycle::live() {
     log::print("Error ListenAndServe: {}", started.error().text);
     co_return 1;
   }
-  const bool first_process = ::getpid() == 1;
-  if (first_process) process::adopt_orphans();
   started = start_function();
   if (!started) {
     log::line(started.error().text);
@@ -222,8 +233,6 @@ Task<int> Lifecycle::live() {
   }
   open_doors();
   open_metrics();
-  std::optional<net::Running<void>> orphans;
-  if (!forker_ && first_process) orphans.emplace(watch_orphans());
   std::optional<net::Running<void>> function;
   if (function_) function.emplace(watch_function());
   net::Running<void> readiness(become_ready());
@@ -252,7 +261,7 @@ Task<int> Lifecycle::live() {
 Task<> Lifecycle::drain() {
   condition_.accepting = false;
   const auto grace = std::max(settings_.healthcheck_interval, Duration::zero());
-  log::print("{}: no new connections in {}", signal_ == SIGINT ? "SIGINT" : "SIGTERM", print_duration(grace));
+  log::print("{}: no new connections in {}", name_of_signal(signal_), print_duration(grace));
   if (!condition_.lock.path().empty()) {
     log::print("Removing lock-file : {}", condition_.lock.path());
     const auto removed = condition_.lock.remove();

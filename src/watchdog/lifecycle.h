@@ -1,4 +1,8 @@
 // From start to end: listen, start the function, become ready, serve, drain, stop.
+//
+// SIGTERM and SIGQUIT end it with healthcheck_interval as grace period, SIGINT and SIGHUP without: somebody
+// at a terminal waits, or has gone. A further SIGINT or SIGHUP cuts the grace period short, a further SIGTERM
+// changes nothing (spec watchdogs 5.3, 5.4).
 #pragma once
 
 #include <memory>
@@ -36,7 +40,6 @@ class Lifecycle final {
   void tell_ready();
   Task<> watch_signals();
   Task<> watch_function();
-  Task<> watch_orphans();
   Task<> drain();
   Task<> finish_calls();
   Task<> close_connections();

@@ -22,9 +22,11 @@ Result<void> LockFile::write(const std::string& folder, bool make_folders) {
   const auto path = path_in(folder);
   const net::Fd fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0660));
   if (!fd) {
-    return Error{Code::failed, Origin::machine,
+    const int error = errno;
+    const bool nowhere = ::access(folder.c_str(), F_OK) != 0;
+    return Error{nowhere ? Code::not_found : Code::failed, Origin::machine,
                  "Cannot write " + path +
-                     ". To disable lock-file set env suppress_lock=true. Error: " + std::strerror(errno)};
+                     ". To disable lock-file set env suppress_lock=true. Error: " + std::strerror(error)};
   }
   path_ = path;
   return {};

@@ -17,7 +17,8 @@ class LockFile final {
 
   [[nodiscard]] static std::string path_in(const std::string& folder) { return folder + "/.lock"; }
   /// Makes it, empty. `make_folders`: also the folders it is to be in.
-  /// Errors: machine: a line that names the way out.
+  /// Errors (origin machine): not_found: there is no such folder; failed: it cannot be written. A line that
+  /// names the way out.
   Result<void> write(const std::string& folder, bool make_folders);
   /// Errors: machine: nobody else should have removed it. Once.
   Result<void> remove();

@@ -9,6 +9,8 @@
 
 #include "base/log.h"
 #include "net/core.h"
+#include "net/signals.h"
+#include "process/orphans.h"
 #include "watchdog/command_line.h"
 #include "watchdog/lifecycle.h"
 #include "watchdog/lock_file.h"
@@ -39,6 +41,19 @@ Result<std::unique_ptr<Authentication>> make_lock(net::Core& core, const Setting
                fmt::format("jwt_auth is set, but {0} holds no cryptography: use {0}-jwt in its place", name)};
 }
 
+// What is blocked can be waited for. SIGUSR1 and SIGUSR2 mean nothing here and would end us, as a tool that
+// sends them to everybody does not intend.
+void block_what_ends_us() {
+  // A shell without job control ignores these in what it starts beside itself; functions would inherit it.
+  ::signal(SIGINT, SIG_DFL);
+  ::signal(SIGQUIT, SIG_DFL);
+  net::block_signals({SIGTERM, SIGQUIT, SIGINT, SIGUSR1, SIGUSR2});
+  // Whoever starts us with nohup wants SIGHUP ignored.
+  struct sigaction hangup {};
+  ::sigaction(SIGHUP, nullptr, &hangup);
+  if (hangup.sa_handler != SIG_IGN) net::block_signals({SIGHUP});
+}
+
 int serve(Program program, Variables variables, MakeAuthentication make_authentication) {
   if (program == Program::of_watchdog) log::line(version_line());
   const auto settings = read_settings(program, variables);
@@ -62,26 +77,21 @@ int serve(Program program, Variables variables, MakeAuthentication make_authenti
   ::signal(SIGPIPE, SIG_IGN);  // a function or client that closed its end is an error to handle, not our end
   ::signal(SIGXFSZ, SIG_IGN);  // a file that may not grow (ulimit -f) is a full disk
   ::signal(SIGCHLD, SIG_DFL);  // ignored, the kernel would reap before we can ask
-  // A shell without job control ignores these in what it starts beside itself; functions would inherit it.
-  ::signal(SIGINT, SIG_DFL);
-  ::signal(SIGQUIT, SIG_DFL);
-  // The last two mean nothing here and would end us, as a tool that sends them to everybody does not intend.
-  net::block_signals({SIGTERM, SIGINT, SIGUSR1, SIGUSR2});
-  // As PID 1 of a mode that does not fork, the end of an adopted child has to be heard of.
-  const bool forks = !keeps_process(settings->mode) && settings->mode != Mode::static_files;
-  if (!forks && ::getpid() == 1) net::block_signals({SIGCHLD});
+  block_what_ends_us();
 
-  net::Core core;
-  auto authentication = make_lock(core, *settings, make_authentication);
-  if (!authentication) {
-    log::line(authentication.error().text);
-    return 1;
-  }
-  Lifecycle lifecycle(core, *settings, variables, std::move(*authentication));
-  int exit_code = 1;
-  core.spawn(live_on(core, lifecycle, exit_code));
-  core.run();
-  return exit_code;
+  return process::while_reaping_orphans([&settings, variables, make_authentication] {
+    net::Core core;
+    auto authentication = make_lock(core, *settings, make_authentication);
+    if (!authentication) {
+      log::line(authentication.error().text);
+      return 1;
+    }
+    Lifecycle lifecycle(core, *settings, variables, std::move(*authentication));
+    int exit_code = 1;
+    core.spawn(live_on(core, lifecycle, exit_code));
+    core.run();
+    return exit_code;
+  });
 }
 
 }  // namespace

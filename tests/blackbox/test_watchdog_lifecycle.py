@@ -1,9 +1,12 @@
 # How a watchdog ends: refuses, drains, and leaves nothing.
+import os
 import signal
 import threading
 
 import pytest
 
+import processes
+import programs
 from scripted_upstream import answer
 from wire import Connection, eventually, request_bytes
 
@@ -61,12 +64,6 @@ def test_signals_that_mean_nothing_are_ignored(start, name):
     for number in (signal.SIGUSR1, signal.SIGUSR2, signal.SIGPIPE):
         watchdog.process.send_signal(number)
     assert watchdog.call("POST", "/", body=b"x").body == b"x"
-
-
-def test_a_hangup_ends_it(start):
-    watchdog = start.of("cat")
-    watchdog.process.send_signal(signal.SIGHUP)
-    assert watchdog.expect_exit() == -signal.SIGHUP
 
 
 @case(124)
@@ -219,3 +216,68 @@ def test_a_killed_watchdog_leaves_no_function_behind(start):
     watchdog.remember_descendants()
     watchdog.process.kill()
     assert watchdog.expect_exit() == -signal.SIGKILL
+
+
+@pytest.mark.parametrize("number", [signal.SIGQUIT, signal.SIGHUP])
+@pytest.mark.parametrize("name", ["of", "classic"])
+def test_other_signals_that_ask_for_the_end_are_answered_in_order_as_well(start, name, number):
+    watchdog = getattr(start, name)("cat")
+    assert watchdog.stop(number) == 0
+    assert f"{number.name}: no new connections in 0s" in watchdog.stderr()
+    assert not watchdog.lock.exists()
+
+
+def test_a_hangup_cuts_the_grace_period_short_and_a_second_sigterm_does_not(start):
+    watchdog = start.of({"fprocess": "cat", "healthcheck_interval": "1h"})
+    watchdog.process.send_signal(signal.SIGTERM)
+    watchdog.wait_for_log("SIGTERM: no new connections in 1h0m0s")
+    watchdog.process.send_signal(signal.SIGTERM)
+    assert watchdog.call("POST", "/", body=b"x").body == b"x"
+    watchdog.process.send_signal(signal.SIGHUP)
+    assert watchdog.expect_exit() == 0
+
+
+def test_under_nohup_it_outlives_the_terminal(start):
+    watchdog = start.of("cat", wrapper=["nohup"])
+    watchdog.process.send_signal(signal.SIGHUP)
+    assert watchdog.call("POST", "/", body=b"x").body == b"x"
+    assert watchdog.stop() == 0 and "SIGHUP" not in watchdog.stderr()
+
+
+SUBREAPER = ["/usr/bin/python3", "-c", "import ctypes, os, sys; ctypes.CDLL(None).prctl(36, 1, 0, 0, 0); "
+             "os.execv(sys.argv[1], sys.argv[1:])"]
+LEAVE_ONE_BEHIND = "sleep 86400 >/dev/null 2>&1 & echo $!"
+
+
+@pytest.mark.parametrize("name", ["of", "classic"])
+def test_a_subreaper_reaps_what_its_functions_leave(start, script, name):
+    watchdog = getattr(start, name)({"fprocess": script(LEAVE_ONE_BEHIND)}, wrapper=SUBREAPER)
+    left = [int(watchdog.call("GET", "/").body) for _ in range(5)]
+    assert {processes.read(pid).parent for pid in left} == {watchdog.pid}
+    for pid in left:
+        processes.kill(pid)
+    eventually(lambda: not any(map(processes.read, left)), what=lambda: processes.descendants(watchdog.pid))
+    assert watchdog.call("GET", "/").status == 200
+    for process in processes.descendants(watchdog.pid):
+        processes.kill(process.pid)
+
+
+@pytest.mark.parametrize("name", ["of", "classic"])
+def test_an_ordinary_process_has_no_orphans_and_one_thread(start, script, name):
+    watchdog = getattr(start, name)({"fprocess": script(LEAVE_ONE_BEHIND)})
+    left = int(watchdog.call("GET", "/").body)
+    assert processes.read(left).parent == os.getpid(), "what a function leaves goes past the watchdog, to us"
+    assert len(os.listdir(f"/proc/{watchdog.pid}/task")) == 1 or programs.is_sanitized(watchdog.name)
+    processes.kill(left)
+
+
+@pytest.mark.parametrize("name", ["of", "classic"])
+def test_where_no_lock_file_can_be_written_it_serves_and_says_so(start, name):
+    """Ours: the reference ends; that a folder is read-only is no reason not to serve."""
+    watchdog = getattr(start, name)({"fprocess": "cat", "TMPDIR": "/proc/self"})
+    assert watchdog.call("POST", "/", body=b"x").body == b"x"
+    assert watchdog.stderr().count("Warning: Cannot write /proc/self/.lock. To disable lock-file set env "
+                                   "suppress_lock=true. Error: ") == 1
+    watchdog.process.send_signal(signal.SIGTERM)
+    assert watchdog.expect_exit() == 0
+    assert "Unable to mark" not in watchdog.stderr()
