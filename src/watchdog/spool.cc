@@ -112,6 +112,7 @@ std::string beginning_of(const Spool& spool, std::size_t bytes_max) {
 }
 
 int status_of(const Error& error, int otherwise) {
+  if (error.code == Code::failed && error.origin == Origin::machine) return 500;
   if (error.code != Code::too_large) return otherwise;
   if (error.origin == Origin::client) return 413;
   return error.origin == Origin::machine ? 507 : otherwise;

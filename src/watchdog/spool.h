@@ -60,7 +60,8 @@ class Spool final {
 /// Up to `bytes_max` of the beginning, for whoever looks at content.
 [[nodiscard]] std::string beginning_of(const Spool& spool, std::size_t bytes_max);
 
-/// 413 for a client that sent too much, 507 for a disk that is full, else `otherwise`.
+/// 413 for a client that sent too much, 507 for a disk that is full, 500 for one that cannot be written, else
+/// `otherwise`.
 [[nodiscard]] int status_of(const Error& error, int otherwise);
 
 }  // namespace faas::watchdog
