@@ -149,15 +149,17 @@ def in_network_of(pid, action):
     outcome = {}
 
     def enter():
-        descriptor = os.open(f"/proc/{pid}/ns/net", os.O_RDONLY)
+        descriptor = None
         try:
+            descriptor = os.open(f"/proc/{pid}/ns/net", os.O_RDONLY)
             if _libc.setns(descriptor, CLONE_NEWNET) != 0:
                 raise OSError(ctypes.get_errno(), "setns")
             outcome["value"] = action()
         except BaseException as error:  # handed over to the caller's thread
             outcome["error"] = error
         finally:
-            os.close(descriptor)
+            if descriptor is not None:
+                os.close(descriptor)
 
     thread = threading.Thread(target=enter)
     thread.start()

@@ -66,7 +66,8 @@ class Program:
     """One running program. Use stop() or expect_exit(); both check that nothing is left."""
 
     def __init__(self, name, arguments=(), environment=None, *, private_network=False, umask=0o022,
-                 wrapper=(), folder=None):
+                 wrapper=(), folder=None, argv=None):
+        """`argv`, a function, says what is run instead of the program itself."""
         self.name = name
         self.folder = pathlib.Path(folder or tempfile.mkdtemp(prefix="faas-t-"))
         self.owns_folder = folder is None
@@ -83,7 +84,7 @@ class Program:
                 self.environment.pop(key, None)
             else:
                 self.environment[key] = str(value)
-        argv = [*wrapper, str(program_path(name)), *map(str, arguments)]
+        argv = argv() if argv else [*wrapper, str(program_path(name)), *map(str, arguments)]
         if private_network:
             argv = ["unshare", "-n", "sh", "-c", 'ip link set lo up; exec "$@"', "sh", *argv]
         self.stderr_path = self.folder / f"{name}-{self.mark[:8]}.stderr"
