@@ -210,3 +210,4 @@ class Runc(Container):
             super().dispose()
         finally:
             subprocess.run([*self.runtime, "delete", "--force", self.id], capture_output=True)
+            shutil.rmtree(self.folder, ignore_errors=True)  # even to delete nothing, runc makes its folder anew
