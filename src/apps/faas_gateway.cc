@@ -11,12 +11,16 @@
 
 #include "base/log.h"
 #include "gateway/gateway.h"
+#include "net/descriptor_limit.h"
 #include "net/signals.h"
 #include "provider/local/local_provider.h"
 
 namespace {
 
 using namespace faas;
+
+// Ten thousand connections and what else is open beside them.
+constexpr rlim_t kDescriptorsWanted = 12'000;
 
 int fail(const Error& error) {
   fmt::print(stderr, "faas-gateway: {}\n", error.text);
@@ -55,6 +59,19 @@ std::string beside_this_program(std::string_view name) {
 std::string search_path() {
   const char* path = std::getenv("PATH");
   return path == nullptr ? "" : path;
+}
+
+// What programs that we start should have; 0: what we have.
+unsigned long raise_limits() {
+  const auto limit = net::raise_descriptor_limit();
+  if (!limit) {
+    log::line(limit.error().text);
+    return 0;
+  }
+  if (limit->now < kDescriptorsWanted) {
+    log::print("open files are limited to {} (ulimit -Hn), and so are connections", limit->now);
+  }
+  return limit->before;
 }
 
 struct Parts {
@@ -101,6 +118,7 @@ int serve(std::span<const std::string_view> arguments) {
   auto parts = prepare(arguments);
   if (!parts) return fail(parts.error());
   net::block_signals({SIGTERM, SIGINT});
+  const auto descriptors_before = raise_limits();
   net::Core control;
   gateway::Gateway gateway(control, parts->settings, parts->credentials);
   if (auto listening = gateway.listen(); !listening) return fail(listening.error());
@@ -108,7 +126,8 @@ int serve(std::span<const std::string_view> arguments) {
                                                  .watchdog_path = parts->settings.watchdog_path,
                                                  .path = search_path(),
                                                  .release = FAAS_VERSION,
-                                                 .sha = "unknown"},
+                                                 .sha = "unknown",
+                                                 .descriptors_max = descriptors_before},
                                                 gateway, control);
   if (!provider) return fail(provider.error());
   gateway.start(**provider);

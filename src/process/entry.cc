@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <linux/prctl.h>
 #include <poll.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -86,6 +87,13 @@ FAAS_IN_CHILD bool parent_lives(const Launch& launch) {
   return ::syscall(SYS_ppoll, &parent, 1, &now, nullptr, kKernelSignalSetBytes) == 0;
 }
 
+// Last: it counts for every descriptor opened from then on, and many of the parent's are still there.
+FAAS_IN_CHILD bool limit_descriptors(Launch& launch) {
+  if (launch.descriptors.rlim_cur == 0) return true;
+  return ::syscall(SYS_prlimit64, 0, RLIMIT_NOFILE, &launch.descriptors, nullptr) == 0 ||
+         failed(launch, "prlimit RLIMIT_NOFILE");
+}
+
 FAAS_IN_CHILD bool prepare(Launch& launch) {
   if (launch.new_group && ::syscall(SYS_setpgid, 0, 0) != 0) return failed(launch, "setpgid");
   if (launch.confinement != nullptr) {
@@ -98,7 +106,7 @@ FAAS_IN_CHILD bool prepare(Launch& launch) {
   if (launch.directory != nullptr && ::syscall(SYS_chdir, launch.directory) != 0) {
     return failed(launch, "chdir", launch.directory);
   }
-  return place_descriptors(launch);
+  return place_descriptors(launch) && limit_descriptors(launch);
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 // allocation, no lock, no C++ object that would have to be destroyed. Everything needed is prepared before.
 #pragma once
 
+#include <sys/resource.h>
 #include <sys/types.h>
 
 #include <array>
@@ -46,6 +47,7 @@ struct Launch {
   const char* directory = nullptr;
   bool new_group = true;
   bool die_with_parent = false;
+  rlimit descriptors{};   ///< of open files; rlim_cur 0: as it is
   int parent_pidfd = -1;  ///< our own, for a child that cannot see us any more; -1: it is not asked
   Confinement* confinement = nullptr;
   bool only_confine = false;  ///< a trial: end after the last step before exec

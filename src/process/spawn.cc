@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -233,6 +234,10 @@ Result<Child> spawn(const SpawnRequest& request) {
   launch.new_group = request.new_group;
   launch.die_with_parent = request.die_with_parent;
   TRY(plan_descriptors(request, launch));
+  if (request.descriptors_max > 0) {
+    ::getrlimit(RLIMIT_NOFILE, &launch.descriptors);
+    launch.descriptors.rlim_cur = std::min<rlim_t>(request.descriptors_max, launch.descriptors.rlim_max);
+  }
 
   std::optional<Confinement> confinement;
   net::Fd own_pidfd;

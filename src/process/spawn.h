@@ -30,10 +30,11 @@ struct SpawnRequest {
   int stdout_fd = -1;                      ///< -1: /dev/null
   int stderr_fd = -1;                      ///< -1: /dev/null
   std::vector<std::pair<int, int>> extra;  ///< {ours, the child's}: further descriptors to pass on
-  int program_fd = -1;              ///< >= 0: exec this open file (a static program) and ignore `program`
-  bool new_group = true;            ///< a process group of its own, so that it can be killed whole
-  bool die_with_parent = false;     ///< SIGKILL when the thread that spawned it ends
-  const char* directory = nullptr;  ///< null: ours; isolated: "/"
+  int program_fd = -1;                ///< >= 0: exec this open file (a static program) and ignore `program`
+  bool new_group = true;              ///< a process group of its own, so that it can be killed whole
+  bool die_with_parent = false;       ///< SIGKILL when the thread that spawned it ends
+  const char* directory = nullptr;    ///< null: ours; isolated: "/"
+  unsigned long descriptors_max = 0;  ///< its soft limit of open files, at most our hard one; 0: ours
   const Isolation* isolation = nullptr;  ///< null: none
 };
 

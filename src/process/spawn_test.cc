@@ -56,6 +56,14 @@ TEST(ExitStatus, ReadsLikeTheReference) {
   EXPECT_EQ((ExitStatus{.signalled = true, .code = 40}.text()), "signal: signal 40");
 }
 
+TEST(Spawn, GivesTheProgramTheLimitOfOpenFilesItIsToHave) {
+  const auto limits = shell("ulimit -Sn; ulimit -Hn");
+  const auto hard = limits.output.substr(limits.output.find('\n') + 1);
+  EXPECT_EQ(shell("ulimit -Sn; ulimit -Hn", {.descriptors_max = 77}).output, "77\n" + hard);
+  EXPECT_EQ(shell("ulimit -Sn", {.descriptors_max = ~0UL}).output, hard) << "at most the hard limit";
+  EXPECT_EQ(shell("ulimit -Sn; ulimit -Hn").output, limits.output) << "ours stays as it was";
+}
+
 TEST(Spawn, ReturnsWhatTheProgramWroteAndItsExitCode) {
   const auto finished = shell("echo out; echo err >&2; exit 3");
   EXPECT_EQ(finished.output, "out\nerr\n");

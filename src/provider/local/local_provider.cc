@@ -62,6 +62,7 @@ Result<void> LocalProvider::start_runtime(SnapshotListener& listener, Store::Con
                                              .watchdog_path = options_.watchdog_path,
                                              .path = options_.path,
                                              .isolation = isolation_,
+                                             .descriptors_max = options_.descriptors_max,
                                              .secrets = &secrets_},
                                             changed_));
   const ReplicaId first_id = (std::uint64_t{std::random_device()()} << 8) + 1;

@@ -26,6 +26,7 @@ struct LocalOptions {
   std::string path;           ///< PATH of replicas: give our own, where their programs are looked up
   std::string release;        ///< of this program, for info()
   std::string sha;
+  unsigned long descriptors_max = 0;  ///< replicas' soft limit of open files; 0: ours
   bool isolate = true;  ///< false: replicas run as plain processes, for machines where it is in the way
   Patience patience;
 };

@@ -205,6 +205,7 @@ Result<void> ProcessRuntime::launch(const ReplicaPlan& plan) {
   request.extra = {{ready.write.get(), kReadyFd}};
   request.die_with_parent = true;
   request.directory = "/";
+  request.descriptors_max = options_.descriptors_max;
   request.isolation = isolated ? &isolation : nullptr;
   auto child = process::spawn(request);
   if (!child) return child.error();

@@ -24,6 +24,7 @@ class ProcessRuntime final : public Runtime {
     std::string watchdog_path;  ///< a static program
     std::string path;           ///< replicas' PATH; "" for kDefaultPath
     process::IsolationSupport isolation;
+    unsigned long descriptors_max = 0;     ///< replicas' soft limit of open files; 0: ours
     const SecretStore* secrets = nullptr;  ///< outlives the runtime
   };
   /// Removes what a killed predecessor left in run/ and mounted/. Errors: invalid, failed: the text names the
