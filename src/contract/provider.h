@@ -9,10 +9,10 @@
 #include <cstdint>
 #include <memory>
 #include <string>
-#include <unordered_map>
 #include <vector>
 
 #include "base/result.h"
+#include "base/shared_map.h"
 #include "model/function_spec.h"
 #include "model/function_status.h"
 #include "model/namespaces.h"
@@ -42,15 +42,10 @@ struct FunctionEntry {
   bool startable = true;           ///< false: it was not even started, so that trying again seldom helps
 };
 
-struct TransparentHash {
-  using is_transparent = void;
-  std::size_t operator()(std::string_view text) const noexcept { return std::hash<std::string_view>{}(text); }
-};
-
-/// Every function that exists, by "name.namespace". Immutable; a change publishes a new one.
+/// Every function that exists, by "name.namespace". Immutable; a change publishes a new one, which shares
+/// with the one before what has not changed.
 struct Snapshot {
-  std::unordered_map<std::string, std::shared_ptr<const FunctionEntry>, TransparentHash, std::equal_to<>>
-      functions;
+  SharedMap<std::shared_ptr<const FunctionEntry>> functions;
   /// One more than that of the snapshot before, so that who has that one need only look at `changed`; 0: not
   /// counted, `changed` says nothing.
   std::uint64_t version = 0;

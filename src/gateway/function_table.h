@@ -9,6 +9,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "base/shared_map.h"
 #include "contract/provider.h"
 #include "gateway/metrics.h"
 #include "net/event.h"

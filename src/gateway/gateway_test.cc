@@ -135,7 +135,7 @@ Snapshot one_function(std::vector<std::shared_ptr<Endpoint>> ready,
   entry->name = {.name = "fn", .name_space = name_space};
   entry->replicas = static_cast<std::uint32_t>(ready.size());
   entry->ready = std::move(ready);
-  snapshot.functions["fn." + name_space] = entry;
+  snapshot.functions.insert_or_assign("fn." + name_space, entry);
   return snapshot;
 }
 
@@ -188,7 +188,7 @@ TEST(FunctionTableTest, LooksOnlyAtWhatChangedSinceTheSnapshotItHas) {
   EXPECT_EQ(function->pick(), nullptr);
   auto third = second;
   third.version = 9;
-  third.functions.clear();
+  third.functions = {};
   table.update(third);
   EXPECT_EQ(table.find("fn"), nullptr);
   EXPECT_EQ(table.find("fn.openfaas-fn"), nullptr);

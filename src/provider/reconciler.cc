@@ -19,6 +19,15 @@ Task<> wait_for(net::Event& event) {
   co_await event.wait();
 }
 
+bool knows(const FunctionRecord& record, Revision revision) {
+  return revision == record.revision || (record.good && revision == record.good->revision);
+}
+
+// What a revision that the record knows runs.
+const FunctionSpec& spec_of(const FunctionRecord& record, Revision revision) {
+  return revision == record.revision ? record.spec : record.good->spec;
+}
+
 bool same_entry(const FunctionEntry& a, const FunctionEntry& b) {
   return a.replicas == b.replicas && a.ready == b.ready && a.why_not_ready == b.why_not_ready &&
          a.ready_wanted == b.ready_wanted && a.setback == b.setback && a.setbacks == b.setbacks;
@@ -32,30 +41,26 @@ Reconciler::Reconciler(Runtime& runtime, SnapshotListener& listener, net::Event&
 
 void Reconciler::keep(FunctionRecord record) {
   auto function = print_function_name(record.spec.name);
-  auto spec = std::make_shared<const FunctionSpec>(record.spec);
-  auto good = record.good ? std::make_shared<const FunctionSpec>(record.good->spec) : nullptr;
   stale_.insert(function);
-  functions_.insert_or_assign(
-      std::move(function),
-      Function{.record = std::move(record), .spec = std::move(spec), .good = std::move(good)});
+  note_wanted(function, record.replicas);
+  functions_.insert_or_assign(std::move(function), std::move(record));
 }
 
-bool Reconciler::Function::knows(Revision revision) const {
-  return revision == record.revision || (record.good && revision == record.good->revision);
-}
-
-const std::shared_ptr<const FunctionSpec>& Reconciler::Function::spec_of(Revision revision) const {
-  return revision == record.revision ? spec : good;
+void Reconciler::note_wanted(const std::string& function, std::uint32_t replicas) {
+  if (replicas > 0) {
+    awake_.insert(function);
+  } else {
+    awake_.erase(function);
+  }
 }
 
 // A version that is on its way out has nobody left to learn from its failures.
-void Reconciler::forget_setbacks() {
-  std::set<Revision> known;
-  for (const auto& [function, one] : functions_) {
-    known.insert(one.record.revision);
-    if (one.record.good) known.insert(one.record.good->revision);
-  }
-  std::erase_if(setbacks_, [&known](const auto& item) { return !known.contains(item.first); });
+void Reconciler::forget_setbacks(const FunctionRecord& before, const FunctionRecord* now) {
+  const auto forget = [this, now](Revision revision) {
+    if (now == nullptr || !knows(*now, revision)) setbacks_.erase(revision);
+  };
+  forget(before.revision);
+  if (before.good) forget(before.good->revision);
 }
 
 void Reconciler::load(std::vector<FunctionRecord> records) {
@@ -63,8 +68,8 @@ void Reconciler::load(std::vector<FunctionRecord> records) {
 }
 
 void Reconciler::put(FunctionRecord record) {
+  if (const auto* before = find(record.spec.name)) forget_setbacks(*before, &record);
   keep(std::move(record));
-  if (!setbacks_.empty()) forget_setbacks();
   publish();
   changed_.set();
 }
@@ -72,30 +77,33 @@ void Reconciler::put(FunctionRecord record) {
 void Reconciler::set_replicas(const FunctionName& name, std::uint32_t replicas) {
   const auto found = functions_.find(print_function_name(name));
   if (found == functions_.end()) return;
-  found->second.record.replicas = replicas;
+  found->second.replicas = replicas;
+  note_wanted(found->first, replicas);
   stale_.insert(found->first);
   publish();
   changed_.set();
 }
 
 void Reconciler::erase(const FunctionName& name) {
-  const auto function = print_function_name(name);
-  functions_.erase(function);
-  stale_.insert(function);
-  if (!setbacks_.empty()) forget_setbacks();
+  const auto found = functions_.find(print_function_name(name));
+  if (found == functions_.end()) return;
+  forget_setbacks(found->second, nullptr);
+  note_wanted(found->first, 0);
+  stale_.insert(found->first);
+  functions_.erase(found);
   publish();
   changed_.set();
 }
 
 const FunctionRecord* Reconciler::find(const FunctionName& name) const {
   const auto found = functions_.find(print_function_name(name));
-  return found == functions_.end() ? nullptr : &found->second.record;
+  return found == functions_.end() ? nullptr : &found->second;
 }
 
 std::vector<const FunctionRecord*> Reconciler::in_namespace(std::string_view name_space) const {
   std::vector<const FunctionRecord*> found;
-  for (const auto& [function, known] : functions_) {
-    if (known.record.spec.name.name_space == name_space) found.push_back(&known.record);
+  for (const auto& [function, record] : functions_) {
+    if (record.spec.name.name_space == name_space) found.push_back(&record);
   }
   return found;
 }
@@ -106,6 +114,25 @@ FunctionStatus Reconciler::status(const FunctionRecord& record) const {
   for (const auto& [id, known] : replicas_) {
     if (known.observed.function == function) replicas.push_back(&known);
   }
+  return status(record, replicas);
+}
+
+std::vector<FunctionStatus> Reconciler::statuses(std::string_view name_space) const {
+  std::map<std::string_view, std::vector<const Known*>> by_function;
+  for (const auto& [id, known] : replicas_) by_function[known.observed.function].push_back(&known);
+  const std::vector<const Known*> none;
+  std::vector<FunctionStatus> found;
+  found.reserve(functions_.size());
+  for (const auto& [function, record] : functions_) {
+    if (record.spec.name.name_space != name_space) continue;
+    const auto replicas = by_function.find(function);
+    found.push_back(status(record, replicas == by_function.end() ? none : replicas->second));
+  }
+  return found;
+}
+
+FunctionStatus Reconciler::status(const FunctionRecord& record,
+                                  const std::vector<const Known*>& replicas) const {
   const auto stands = standing(record, replicas);
   FunctionStatus status{.spec = record.spec,
                         .replicas = record.replicas,
@@ -167,7 +194,7 @@ std::map<std::string, std::shared_ptr<const FunctionEntry>> Reconciler::fresh_en
   std::map<std::string, std::shared_ptr<const FunctionEntry>> fresh;
   for (const auto& function : stale_) {
     const auto found = functions_.find(function);
-    auto entry = found == functions_.end() ? nullptr : entry_of(found->second.record, by_function[function]);
+    auto entry = found == functions_.end() ? nullptr : entry_of(found->second, by_function[function]);
     const auto before = published_entry(function);
     const bool same = entry != nullptr && before != nullptr ? same_entry(*before, *entry) : entry == before;
     if (!same) fresh.emplace(function, std::move(entry));
@@ -199,7 +226,7 @@ void Reconciler::publish() {
 
 void Reconciler::note_failure(const std::string& function, const Failure& failure, TimePoint now) {
   const auto wanted = functions_.find(function);
-  if (wanted == functions_.end() || !wanted->second.knows(failure.revision)) return;
+  if (wanted == functions_.end() || !knows(wanted->second, failure.revision)) return;
   stale_.insert(function);
   auto& setback = setbacks_[failure.revision];
   setback = after_failure(std::move(setback), failure, now, patience_);
@@ -215,11 +242,11 @@ void Reconciler::take_ready(Known& known) {
   known.endpoint->address = known.observed.address;
   const auto found = functions_.find(known.observed.function);
   if (found == functions_.end()) return;
-  auto& [record, spec, good] = found->second;
+  auto& record = found->second;
   if (record.proven || record.revision != known.observed.revision) return;
   record.proven = true;
+  if (record.good) setbacks_.erase(record.good->revision);
   record.good.reset();
-  good.reset();
   if (proven_) proven_(record.spec.name, record.revision);
 }
 
@@ -262,9 +289,9 @@ void Reconciler::take_in(std::vector<Replica> observed, TimePoint now) {
 
 Plan Reconciler::decide(TimePoint now) const {
   std::vector<Wanted> wanted;
-  for (const auto& [function, known] : functions_) {
-    const auto& record = known.record;
-    if (record.replicas == 0) continue;  // what still runs of it is planned for all the same
+  // What still runs of those that want nothing any more is planned for all the same.
+  for (const auto& function : awake_) {
+    const auto& record = functions_.find(function)->second;
     wanted.push_back({.function = function,
                       .replicas = record.replicas,
                       .revision = record.revision,
@@ -314,9 +341,11 @@ Task<> Reconciler::act(std::vector<Action> actions, TimePoint now) {
     if (action.kind != Action::Kind::start || failed.contains(action.revision)) continue;
     // While an earlier start was awaited, somebody may have changed his mind: the next plan will know.
     const auto wanted = functions_.find(action.function);
-    if (wanted == functions_.end() || !wanted->second.knows(action.revision)) continue;
+    if (wanted == functions_.end() || !knows(wanted->second, action.revision)) continue;
     const ReplicaPlan replica{
-        .id = next_id_++, .revision = action.revision, .spec = wanted->second.spec_of(action.revision)};
+        .id = next_id_++,
+        .revision = action.revision,
+        .spec = std::make_shared<const FunctionSpec>(spec_of(wanted->second, action.revision))};
     const auto started = co_await runtime_.start(replica);
     if (started) continue;
     failed.insert(action.revision);

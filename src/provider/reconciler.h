@@ -46,6 +46,8 @@ class Reconciler final {
   /// Ordered by name.
   [[nodiscard]] std::vector<const FunctionRecord*> in_namespace(std::string_view name_space) const;
   [[nodiscard]] FunctionStatus status(const FunctionRecord& record) const;
+  /// Of all functions of a namespace, ordered by name.
+  [[nodiscard]] std::vector<FunctionStatus> statuses(std::string_view name_space) const;
 
   /// Begins to work on its own.
   void start();
@@ -62,15 +64,7 @@ class Reconciler final {
     TimePoint since{};
     std::shared_ptr<Endpoint> endpoint;  ///< once ready
   };
-  struct Function {
-    FunctionRecord record;
-    std::shared_ptr<const FunctionSpec> spec;
-    std::shared_ptr<const FunctionSpec> good;  ///< of record.good
-
-    [[nodiscard]] bool knows(Revision revision) const;
-    /// What a revision runs; null when it is neither wanted nor the good one.
-    [[nodiscard]] const std::shared_ptr<const FunctionSpec>& spec_of(Revision revision) const;
-  };
+  using Functions = std::map<std::string, FunctionRecord, std::less<>>;  // by "name.namespace"
 
   void keep(FunctionRecord record);
   Task<> run();
@@ -82,6 +76,8 @@ class Reconciler final {
   [[nodiscard]] Plan decide(TimePoint now) const;
   void mark(const std::vector<Action>& actions, TimePoint now);
   Task<> act(std::vector<Action> actions, TimePoint now);
+  [[nodiscard]] FunctionStatus status(const FunctionRecord& record,
+                                      const std::vector<const Known*>& replicas) const;
   [[nodiscard]] Standing standing(const FunctionRecord& record,
                                   const std::vector<const Known*>& replicas) const;
   [[nodiscard]] std::shared_ptr<const FunctionEntry> entry_of(
@@ -89,14 +85,16 @@ class Reconciler final {
   [[nodiscard]] std::shared_ptr<const FunctionEntry> published_entry(const std::string& function) const;
   [[nodiscard]] std::map<std::string, std::shared_ptr<const FunctionEntry>> fresh_entries() const;
   void publish();
-  void forget_setbacks();
+  void note_wanted(const std::string& function, std::uint32_t replicas);
+  void forget_setbacks(const FunctionRecord& before, const FunctionRecord* now);
 
   Runtime& runtime_;
   SnapshotListener& listener_;
   net::Event& changed_;
   const Patience patience_;
   ReplicaId next_id_;
-  std::map<std::string, Function, std::less<>> functions_;  // by "name.namespace"
+  Functions functions_;
+  std::set<std::string, std::less<>> awake_;  // those that want replicas; the others need no planning
   std::map<ReplicaId, Known> replicas_;
   Setbacks setbacks_;
   std::shared_ptr<const Snapshot> published_;

@@ -293,6 +293,21 @@ TEST_F(ReconcilerTest, AChangeOfOneFunctionLeavesTheEntriesOfOthersAsTheyAre) {
   EXPECT_EQ(listener_.last->functions.size(), 1u);
 }
 
+TEST_F(ReconcilerTest, AFunctionPutToSleepIsStoppedAndOneWokenIsStarted) {
+  reconciler_.put(record(1));
+  step(at(0s));
+  runtime_.get_ready(1);
+  step(at(1s));
+  reconciler_.set_replicas({"echo", "ns"}, 0);
+  for (const auto when : {2s, 3s}) step(at(when));
+  EXPECT_THAT(runtime_.log, ElementsAre("start 1", "SIGTERM 1"));
+  runtime_.end(1, "exit status 0");
+  step(at(4s));
+  reconciler_.set_replicas({"echo", "ns"}, 1);
+  step(at(5s));
+  EXPECT_THAT(runtime_.log, ElementsAre("start 1", "SIGTERM 1", "start 1"));
+}
+
 TEST_F(ReconcilerTest, FunctionsAreListedByNamespace) {
   auto other = record(2);
   other.spec.name = {"a", "other"};

@@ -163,8 +163,8 @@ Task<Result<void>> LocalProvider::scale(const FunctionName& name, std::uint32_t 
   co_return Result<void>();
 }
 
-FunctionStatus LocalProvider::status_of(const FunctionRecord& record) const {
-  auto status = reconciler_->status(record);
+// What only the provider as a whole knows.
+void LocalProvider::complete(FunctionStatus& status) const {
   if (asks_for_limits(status.spec)) {
     status.conditions.push_back(
         {.type = "LimitsEnforced",
@@ -183,22 +183,21 @@ FunctionStatus LocalProvider::status_of(const FunctionRecord& record) const {
   }
   if (!status.spec.labels) status.spec.labels.emplace();
   status.spec.labels->insert_or_assign(kFunctionLabel, status.spec.name.name);
-  return status;
 }
 
 Task<Result<FunctionStatus>> LocalProvider::status(const FunctionName& name) {
   const auto* record = reconciler_->find(name);
   if (record == nullptr) co_return not_found(name);
-  co_return status_of(*record);
+  auto status = reconciler_->status(*record);
+  complete(status);
+  co_return status;
 }
 
 Task<Result<std::vector<FunctionStatus>>> LocalProvider::list(std::string_view name_space) {
   if (name_space.empty()) name_space = kDefaultNamespace;
   CO_TRY(check_namespace(name_space, Code::not_found));
-  std::vector<FunctionStatus> found;
-  for (const auto* record : reconciler_->in_namespace(name_space)) {
-    found.push_back(status_of(*record));
-  }
+  auto found = reconciler_->statuses(name_space);
+  for (auto& status : found) complete(status);
   co_return found;
 }
 

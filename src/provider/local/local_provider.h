@@ -71,7 +71,7 @@ class LocalProvider final : public Provider {
   [[nodiscard]] Result<void> check_namespace(std::string_view name, Code code) const;
   [[nodiscard]] Result<void> check(const FunctionSpec& spec) const;
   [[nodiscard]] Result<void> check_open() const;
-  [[nodiscard]] FunctionStatus status_of(const FunctionRecord& record) const;
+  void complete(FunctionStatus& status) const;
 
   LocalOptions options_;
   DataDir data_dir_;
