@@ -80,8 +80,8 @@ Result<FunctionName> parse_name(const JsonFields& fields) {
   return name;
 }
 
-json::object print_resources(const Resources& resources) {
-  json::object object;
+json::object print_resources(const Resources& resources, json::storage_ptr memory) {
+  json::object object(std::move(memory));
   if (!resources.memory.empty()) object["memory"] = resources.memory;
   if (!resources.cpu.empty()) object["cpu"] = resources.cpu;
   for (const auto& [name, amount] : resources.devices) object[name] = amount;
@@ -118,27 +118,28 @@ Result<FunctionSpec> parse_function_spec(std::string_view text) {
   return spec;
 }
 
-json::object print_texts(const std::map<std::string, std::string>& texts) {
-  json::object object;
+json::object print_texts(const std::map<std::string, std::string>& texts, json::storage_ptr memory) {
+  json::object object(texts.size(), std::move(memory));
   for (const auto& [key, value] : texts) object[key] = value;
   return object;
 }
 
 void print_spec_fields(const FunctionSpec& spec, std::string_view name_key, json::object& object) {
-  const auto list = [](const std::vector<std::string>& items) {
-    return json::array(items.begin(), items.end());
+  const auto& memory = object.storage();
+  const auto list = [&memory](const std::vector<std::string>& items) {
+    return json::array(items.begin(), items.end(), memory);
   };
   object[name_key] = spec.name.name;
   object["image"] = spec.image;
   object["namespace"] = spec.name.name_space;
   if (!spec.env_process.empty()) object["envProcess"] = spec.env_process;
-  if (!spec.env_vars.empty()) object["envVars"] = print_texts(spec.env_vars);
+  if (!spec.env_vars.empty()) object["envVars"] = print_texts(spec.env_vars, memory);
   if (!spec.constraints.empty()) object["constraints"] = list(spec.constraints);
   if (!spec.secrets.empty()) object["secrets"] = list(spec.secrets);
-  if (spec.labels) object["labels"] = print_texts(*spec.labels);
-  if (spec.annotations) object["annotations"] = print_texts(*spec.annotations);
-  if (spec.limits) object["limits"] = print_resources(*spec.limits);
-  if (spec.requests) object["requests"] = print_resources(*spec.requests);
+  if (spec.labels) object["labels"] = print_texts(*spec.labels, memory);
+  if (spec.annotations) object["annotations"] = print_texts(*spec.annotations, memory);
+  if (spec.limits) object["limits"] = print_resources(*spec.limits, memory);
+  if (spec.requests) object["requests"] = print_resources(*spec.requests, memory);
   if (spec.read_only_root_filesystem) object["readOnlyRootFilesystem"] = true;
 }
 

@@ -14,6 +14,8 @@ namespace faas {
 /// `name_key` is "service" in a deployment and "name" in a status.
 void print_spec_fields(const FunctionSpec& spec, std::string_view name_key, boost::json::object& object);
 
-[[nodiscard]] boost::json::object print_texts(const std::map<std::string, std::string>& texts);
+/// In the memory of what it becomes a part of.
+[[nodiscard]] boost::json::object print_texts(const std::map<std::string, std::string>& texts,
+                                              boost::json::storage_ptr memory = {});
 
 }  // namespace faas
