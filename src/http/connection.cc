@@ -59,6 +59,21 @@ Task<> Connection::run() {
   }
 }
 
+Connection::~Connection() {
+  state_.large_heads_bytes -= held_bytes_;
+}
+
+// A head that fits what every connection has anyway is not counted. False: there is no room for this one.
+bool Connection::hold_head(std::size_t bytes) {
+  if (bytes <= kSmallBytes && held_bytes_ == 0) return true;
+  const auto held = bytes <= kSmallBytes ? 0 : bytes;
+  const auto others = state_.large_heads_bytes - held_bytes_;
+  if (held > held_bytes_ && others + held > state_.limits.large_heads_bytes_max) return false;
+  state_.large_heads_bytes = others + held;
+  held_bytes_ = held;
+  return true;
+}
+
 // Reads up to the end of a head and parses it. False when the connection is over.
 Task<bool> Connection::read_head() {
   const auto& limits = state_.limits;
@@ -74,6 +89,10 @@ Task<bool> Connection::read_head() {
     if (!bytes.empty()) size = find_head_end(bytes, searched);
     if (size > limits.head_bytes_max || (size == 0 && bytes.size() > limits.head_bytes_max)) {
       co_await refuse({431, "431 Request Header Fields Too Large"});
+      co_return false;
+    }
+    if (!hold_head(bytes.size())) {
+      co_await refuse({503, "503 Service Unavailable"});
       co_return false;
     }
     if (size > 0) break;
@@ -96,6 +115,7 @@ Task<bool> Connection::read_head() {
 
 // Answers a request that cannot be understood, in the words of the reference, and closes.
 Task<> Connection::refuse(HeadError error) {
+  hold_head(0);
   out_.clear();
   HeadWriter head(out_);
   head.status_line(error.status);

@@ -19,6 +19,7 @@ struct Server::State {
   ServerLimits limits;
   net::List<Connection> connections;
   std::size_t busy = 0;
+  std::size_t large_heads_bytes = 0;
   bool draining = false;
   net::Event quiet;
   net::TaskGroup tasks;  // last: the connections use what stands above
@@ -29,6 +30,7 @@ struct Server::State {
 class Connection final : public net::Node, ChannelListener {
  public:
   Connection(Server& server, net::Stream stream);
+  ~Connection();
 
   /// Serves until the connection ends.
   Task<> run();
@@ -41,6 +43,7 @@ class Connection final : public net::Node, ChannelListener {
 
   enum class After { next_request, close };
   Task<bool> read_head();
+  bool hold_head(std::size_t bytes);
   Task<After> serve_one();
   Task<> serve_itself(Exchange& exchange);
   Task<> refuse(HeadError error);
@@ -69,6 +72,7 @@ class Connection final : public net::Node, ChannelListener {
   std::string peer_;
   std::string out_;  // the head being written
   RequestHead head_;
+  std::size_t held_bytes_ = 0;  // our part of large_heads_bytes
   TimePoint head_at_;
   std::uint64_t body_left_ = 0;
   BodyState body_state_ = BodyState::complete;

@@ -130,6 +130,46 @@ Task<> echo(Exchange& exchange) {
   (void)done;
 }
 
+Task<> answer_when_let_go(Exchange& exchange, net::Event& begun, net::Event& let_go) {
+  if (exchange.request().path() == "/wait") {
+    begun.set();
+    co_await let_go.wait();
+  }
+  exchange.head(200);
+  auto sent = co_await exchange.send("done");
+  (void)sent;
+}
+
+TEST(ServerTest, LargeHeadsShareWhatTheyMayHold) {
+  run([](net::Core& core) -> Task<> {
+    net::Event begun(core);
+    net::Event let_go(core);
+    Site site(core, [&](Exchange& exchange) { return answer_when_let_go(exchange, begun, let_go); },
+              {.large_heads_bytes_max = 15000});
+    const auto large = "X-Large: " + std::string(10000, 'a');
+    auto first = co_await dial(site.address);
+    const auto request = "GET /wait HTTP/1.1\r\nHost: a\r\n" + large + "\r\n\r\n";
+    auto wrote = co_await first.write(request);
+    EXPECT_TRUE(wrote.has_value());
+    co_await begun.wait();
+
+    auto refused = co_await ask(site.address, "GET /half HTTP/1.1\r\nHost: a\r\n" + large);
+    EXPECT_THAT(refused, StartsWith("HTTP/1.1 503 Service Unavailable\r\n"));
+    const std::string close = "Host: a\r\nConnection: close\r\n";
+    auto small = co_await ask(site.address, "GET /small HTTP/1.1\r\n" + close + "\r\n");
+    EXPECT_THAT(small, StartsWith("HTTP/1.1 200 OK\r\n")) << "what fits every connection is always taken";
+
+    let_go.set();
+    auto answer = co_await read_until(first, "done");
+    EXPECT_THAT(answer, StartsWith("HTTP/1.1 200 OK\r\n"));
+    const auto next = "GET /next HTTP/1.1\r\n" + close + large + "\r\n\r\n";
+    wrote = co_await first.write(next);
+    EXPECT_TRUE(wrote.has_value());
+    auto taken = co_await read_all(first);
+    EXPECT_THAT(taken, StartsWith("HTTP/1.1 200 OK\r\n")) << "there is room again";
+  });
+}
+
 TEST(ServerTest, AnswersPipelinedRequestsInOrderAndThenCloses) {
   run([](net::Core& core) -> Task<> {
     Site site(core, echo);

@@ -22,6 +22,9 @@ struct ServerLimits {
   Duration write_timeout = std::chrono::seconds(60);
   /// Request line and fields together; more is 431.
   std::size_t head_bytes_max = 1024 * 1024 + 4096;
+  /// What all heads above 4 KiB may hold together, finished or not; one that would need more is 503. So ten
+  /// thousand connections that begin large heads cannot take all memory.
+  std::size_t large_heads_bytes_max = 32 * 1024 * 1024;
   /// An unread body up to this size is read away to keep the connection; a longer one closes it.
   std::size_t drain_bytes_max = 256 * 1024;
 };
