@@ -14,7 +14,7 @@ namespace faas::detail {
 namespace {
 
 [[maybe_unused]] constexpr std::size_t kStep = 64;
-[[maybe_unused]] constexpr std::size_t kPooledBytesMax = 4096;
+[[maybe_unused]] constexpr std::size_t kPooledBytesMax = 8192;
 // What a burst leaves behind is bounded: beyond this, frames of a size go back to the heap.
 [[maybe_unused]] constexpr std::uint32_t kFramesKeptMax = 1024;
 
