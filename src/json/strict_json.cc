@@ -19,6 +19,9 @@ namespace json = boost::json;
 // The text's own limit holds for its parts.
 constexpr std::size_t kSizeMax = std::numeric_limits<std::uint32_t>::max() / 2;
 
+// Of a key that is named in an error: an answer does not grow with what it answers.
+constexpr std::size_t kKeyBytesShown = 64;
+
 // Builds the document as json::parser does, and refuses an object that names a key twice, where json::parser
 // would silently let the last one win.
 struct Builder {
@@ -119,7 +122,8 @@ Result<json::value> parse_strict_json(std::string_view what, std::string_view te
   json::error_code error;
   const auto used = parser.write_some(false, text.data(), text.size(), error);
   if (builder.duplicate) {
-    return invalid(fmt::format("the key \"{}\" occurs twice in one object", *builder.duplicate));
+    const auto key = std::string_view(*builder.duplicate).substr(0, kKeyBytesShown);
+    return invalid(fmt::format("the key \"{}\" occurs twice in one object", key));
   }
   if (error == json::error::too_deep) {
     return invalid(fmt::format("{} is nested deeper than {} levels", what, limits.depth_max));

@@ -26,6 +26,11 @@ TEST(StrictJson, RefusesWhatTwoReadersCouldTakeDifferently) {
               HasSubstr("the key \"a\" occurs twice"));
   EXPECT_THAT(parse_strict_json("it", R"({"b":{"a":1,"a":2}})", kLimits).error().text, HasSubstr("twice"));
   EXPECT_TRUE(parse_strict_json("it", R"([{"a":1},{"a":2}])", kLimits)) << "two objects";
+
+  const auto key = "\"" + std::string(1000, 'k') + "\":1";
+  const auto text = "{" + key + "," + key + "}";
+  EXPECT_EQ(parse_strict_json("it", text, {.bytes_max = 4000, .depth_max = 3}).error().text,
+            "the key \"" + std::string(64, 'k') + "\" occurs twice in one object");
 }
 
 TEST(StrictJson, NamesWhatIsWrongAndTheLimit) {

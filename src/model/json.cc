@@ -11,6 +11,9 @@ namespace {
 
 namespace json = boost::json;
 
+// Of a key that is named in an error: an answer does not grow with what it answers.
+constexpr std::size_t kKeyBytesShown = 64;
+
 bool same_ignoring_case(std::string_view a, std::string_view b) {
   const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; };
   return std::ranges::equal(a, b, {}, lower, lower);
@@ -116,7 +119,7 @@ Result<std::optional<JsonFields::Texts>> JsonFields::texts(std::string_view name
   std::optional<Texts> found(std::in_place);
   for (const auto& member : value->get_object()) {
     const std::string key(member.key().data(), member.key().size());
-    TRY_ASSIGN(auto text, plain_text(path(name) + "." + key, member.value()));
+    TRY_ASSIGN(auto text, plain_text(path(name) + "." + key.substr(0, kKeyBytesShown), member.value()));
     if (key.find('\0') != std::string::npos) {
       return invalid_request(fmt::format("{}: a key must not contain a NUL byte", path(name)));
     }
