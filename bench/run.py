@@ -15,6 +15,7 @@ import subprocess
 import sys
 import time
 
+import capacity
 import figures
 import load
 import procfs
@@ -66,7 +67,7 @@ def choose(plan, only):
     if not only:
         return
     wanted = only.split(",")
-    others = [*dict.fromkeys(row.subject for row in plan.transfers), "syscalls"]
+    others = [*dict.fromkeys(row.subject for row in plan.transfers), "syscalls", *plan.held]
     unknown = set(wanted) - {subject.name for subject in plan.subjects} - set(others)
     if unknown:
         names = ", ".join([subject.name for subject in plan.subjects] + others)
@@ -78,6 +79,7 @@ def choose(plan, only):
     plan.subjects[:] = [subject for subject in plan.subjects if subject.name in keep]
     for rows in (plan.proxies, plan.forks, plan.memory, plan.transfers):
         rows[:] = [row for row in rows if row.subject in keep]
+    plan.held[:] = [subject for subject in plan.held if subject in keep]
     if "syscalls" not in keep:
         plan.counted.clear()
 
@@ -239,7 +241,7 @@ def notes_of(plan, samples, options, busy, notes):
 
 def report(meta, tables, notes):
     """The Markdown: what was measured where, the tables, and what to know before believing them."""
-    proxies, forks, transferred, counted, memory, size = tables
+    proxies, forks, transferred, counted, held, memory, size = tables
     versions = "; ".join(meta["versions"].values())
     parts = [
         f"# faas {meta['commit']}, {meta['date']}",
@@ -252,11 +254,12 @@ def report(meta, tables, notes):
         ("One process per request: cat, 12 bytes", forks, lambda lines: figures.cpu_table(lines, "spawn_loop")),
         ("A large body there and back", transferred, transfers.table),
         ("System calls per forked call", counted, syscalls.table),
+        ("What the gateway holds", held, capacity.table),
         ("Resident memory", memory, figures.memory_table),
         ("Size", size, figures.size_table),
     )
     parts += [f"## {title}\n\n{table(lines)}" for title, lines, table in sections if lines]
-    failing = proxies + forks + transferred + counted
+    failing = proxies + forks + transferred + counted + held
     errors = [f"{line['name']}: {error}" for line in failing for error in line["errors"]]
     missed = [name for lines in tables for name in figures.missed(lines)]
     for title, items in (("Errors", errors), ("Targets missed", missed), ("Notes", notes)):
@@ -282,6 +285,7 @@ def run(options, processes):
     subjects.add_references(plan, *references)
     plan.transfers = transfers.ours(bin_folder) + transfers.references(*references[:2])
     plan.counted = syscalls.ours(bin_folder) + syscalls.references(*references[:2])
+    plan.held = list(capacity.SUBJECTS)
     choose(plan, options.only)
     absent = {s.name: s.absent for s in plan.subjects if not (s.program and os.access(s.program, os.X_OK))}
     plan.subjects[:] = [subject for subject in plan.subjects if subject.name not in absent]
@@ -297,13 +301,14 @@ def run(options, processes):
         [figures.evaluate(row, plan.forks[0], samples, absent) for row in plan.forks],
         [transfers.evaluate(row, transferred) for row in plan.transfers],
         syscalls.measure_all(plan.counted, setting, tell),
+        capacity.measure_all(plan.held, setting, options, tell),
         [figures.evaluate_memory(row, samples, absent) for row in plan.memory],
         sizes(bin_folder, processes.folder),
     )
     notes = notes_of(plan, samples, options, busy, processes.notes)
     text, failed, missed = report(meta, tables, notes)
     stamp = datetime.datetime.now().strftime("%Y-%m-%d-%H%M%S")
-    names = ("proxies", "forks", "transfers", "syscalls", "memory", "size")
+    names = ("proxies", "forks", "transfers", "syscalls", "held", "memory", "size")
     data = dict(zip(names, tables), about=meta, notes=notes, samples=samples, transferred=transferred)
     path = save(f"{stamp}-{meta['commit']}", text, data)
     print("\n" + text + f"\nwritten to {os.path.relpath(path)}.md and .json")

@@ -80,6 +80,7 @@ class Running:
     parts: dict  # name -> the function that lists its pids
     log: str  # the file that gets the access log
     processes: list  # what must stay alive meanwhile
+    folder: str = ""  # the gateway's data
 
 
 @dataclasses.dataclass(frozen=True)
@@ -192,22 +193,25 @@ def needs_port(number, running):
     return checked
 
 
-def deploy(url, folder, command):
+def authorization(folder):
     with open(os.path.join(folder, "basic-auth-password"), encoding="utf-8") as file:
-        credentials = base64.b64encode(f"admin:{file.read().strip()}".encode()).decode()
+        return "Basic " + base64.b64encode(f"admin:{file.read().strip()}".encode()).decode()
+
+
+def deploy(url, folder, command):
     function = {
         "service": "bench", "image": "host", "envProcess": command,
         "envVars": {"mode": "http", "upstream_url": f"http://127.0.0.1:{FUNCTION_PORT}"},
     }
-    headers = {"Authorization": f"Basic {credentials}", "Content-Type": "application/json"}
+    headers = {"Authorization": authorization(folder), "Content-Type": "application/json"}
     status, answer = load.call(url + "system/functions", json.dumps(function).encode(), headers)
     if status not in (200, 202):
         raise Failed(f"the gateway answered the deployment with {status}: {answer[:200]!r}")
 
 
-def gateway(program, alone=False):
+def gateway(program, alone=False, env=None):
     """The gateway with one function, on one core as nginx has one worker and HAProxy one thread. Its replica is
-    an of-watchdog in http mode in front of origin or, `alone`, origin itself."""
+    an of-watchdog in http mode in front of origin or, `alone`, origin itself. `env`: further settings."""
 
     @contextlib.contextmanager
     def running(setting):
@@ -216,20 +220,20 @@ def gateway(program, alone=False):
         origin = os.path.join(setting.bench_bin, "origin")
         with contextlib.ExitStack() as stack:
             folder = stack.enter_context(setting.processes.temporary_folder("gateway-data"))
-            env = {
+            settings = {
                 "listen_address": "127.0.0.1", "port": str(port), "metrics_port": str(free_port()),
-                "data_dir": folder, "cores": "1",
+                "data_dir": folder, "cores": "1", **(env or {}),
             }
             if alone:
-                env["watchdog_path"] = origin
+                settings["watchdog_path"] = origin
             process = stack.enter_context(
-                started(setting, "faas-gateway", [program], env, GATEWAY_STOP_SECONDS, must_clean_up=True))
+                started(setting, "faas-gateway", [program], settings, GATEWAY_STOP_SECONDS, must_clean_up=True))
             load.wait_until(lambda: load.call(url + "healthz")[0] == 200, "no health", [process])
             deploy(url, folder, f"{origin} {FUNCTION_PORT}")
             parts = {"gateway": own(process)}
             if not alone:
                 parts["watchdog"] = below(process, "of-watchdog")
-            yield Running(url + "function/bench", parts, process.log, [process])
+            yield Running(url + "function/bench", parts, process.log, [process], folder)
 
     return running
 
@@ -281,6 +285,7 @@ class Plan:
     memory: list
     transfers: list = dataclasses.field(default_factory=list)  # transfers.Transfer
     counted: list = dataclasses.field(default_factory=list)  # syscalls.Counted
+    held: list = dataclasses.field(default_factory=list)  # of capacity.SUBJECTS
 
 
 def ours(bin_folder, bench_bin):
@@ -306,7 +311,7 @@ def ours(bin_folder, bench_bin):
         Row("HAProxy", "haproxy", ("haproxy",)),
         Row("forwarder (bytes only)", "forwarder", ("forwarder",)),
         Row("of-watchdog, http", "of-watchdog", ("watchdog",), 1.0),
-        Row("faas-gateway", "faas-gateway", ("gateway",), 1.15),
+        Row("faas-gateway", "faas-gateway", ("gateway",), 1.05),
         Row("in a row: gateway", "in a row", ("gateway",)),
         Row("in a row: of-watchdog", "in a row", ("watchdog",)),
         Row("both in a row", "in a row", ("gateway", "watchdog")),
