@@ -12,6 +12,10 @@
 #include "net/event.h"
 #include "net/task_group.h"
 
+// The compiler would make the frame of what is awaited a part of the frame that awaits it, which an idle
+// connection keeps: 5.6 KB for each of ten thousand.
+#define FAAS_OWN_FRAME __attribute__((noinline))
+
 namespace faas::http {
 
 struct Server::State {
@@ -44,11 +48,11 @@ class Connection final : public net::Node, ChannelListener {
   enum class After { next_request, close };
   Task<bool> read_head();
   bool hold_head(std::size_t bytes);
-  Task<After> serve_one();
+  FAAS_OWN_FRAME Task<After> serve_one();
   Task<> serve_itself(Exchange& exchange);
-  Task<> refuse(HeadError error);
-  Task<bool> drain_body();
-  Task<> linger();
+  FAAS_OWN_FRAME Task<> refuse(HeadError error);
+  FAAS_OWN_FRAME Task<bool> drain_body();
+  FAAS_OWN_FRAME Task<> linger();
   Task<Result<void>> write(std::string_view a, std::string_view b, std::string_view c, std::string_view d);
   Task<Result<void>> pass(std::string_view before, net::Source source, std::string_view after);
   template <class Writing>
