@@ -31,6 +31,7 @@ struct Error {
   Code code = Code::failed;
   Origin origin = Origin::machine;
   std::string text;
+  int status = 0;  ///< what another server answered, where that is passed on as it is; 0: `code` says it
 
   /// Puts `context` in front of the text: "context: text".
   [[nodiscard]] Error within(std::string_view context) && {

@@ -13,6 +13,7 @@
 
 #include "base/result.h"
 #include "base/shared_map.h"
+#include "base/units.h"
 #include "model/function_spec.h"
 #include "model/function_status.h"
 #include "model/namespaces.h"
@@ -25,6 +26,8 @@ namespace faas {
 /// gateway, kept by whoever sends them (relaxed atomics: balancing is a preference, not a promise).
 struct Endpoint {
   std::string address;  ///< "unix:/path" or "10.0.0.1:8080"
+  std::string prefix;   ///< what comes before the target of every call: "/function/NAME"; mostly empty
+  std::string host;     ///< the Host of calls; empty: the function's name
   alignas(64) std::atomic<std::uint32_t> in_flight{0};
 };
 
@@ -32,11 +35,12 @@ struct Endpoint {
 struct FunctionEntry {
   FunctionName name;
   std::uint32_t replicas = 0;                    ///< wanted
-  std::vector<std::shared_ptr<Endpoint>> ready;  ///< replicas that take calls now
+  std::vector<std::shared_ptr<Endpoint>> ready;  ///< where calls go now
+  std::uint32_t available = 0;                   ///< replicas behind `ready`: one place may be several
   std::string why_not_ready;                     ///< a sentence, when `ready` is empty and replicas > 0
 
   // How the wanted version comes along, for those who wait for it.
-  std::uint32_t ready_wanted = 0;  ///< replicas of the wanted version among `ready`
+  std::uint32_t ready_wanted = 0;  ///< replicas of the wanted version among `available`
   std::string setback;             ///< a sentence: what went wrong with it last; empty: nothing yet
   std::uint32_t setbacks = 0;      ///< how often something did, ever
   bool startable = true;           ///< false: it was not even started, so that trying again seldom helps
@@ -69,6 +73,11 @@ struct ProviderInfo {
 class Provider {
  public:
   virtual ~Provider() = default;
+
+  /// Begins to run functions and to publish snapshots. Once.
+  virtual void start() = 0;
+  /// Ends that, within `limit`. Once, and then nothing else is called.
+  virtual Task<> shutdown(Duration limit) = 0;
 
   /// Stores a new function and returns; it starts afterwards, status tells how that goes.
   /// Errors: already_exists (409); invalid (400), also for a namespace or secret there is not; unavailable.
@@ -104,9 +113,19 @@ class Provider {
   virtual Task<Result<void>> remove_namespace(std::string_view name) = 0;
   /// Ordered by name.
   virtual Task<Result<std::vector<NamespaceSpec>>> namespaces() = 0;
+  /// Errors: not_found.
+  virtual Task<Result<NamespaceSpec>> name_space(std::string_view name) = 0;
 
-  /// Constant; any thread.
-  virtual ProviderInfo info() const = 0;
+  /// Errors: unavailable, where it is to be asked.
+  virtual Task<Result<ProviderInfo>> info() = 0;
+
+  /// Whether functions come and go without the gateway's doing: then a name in no snapshot is worth a
+  /// refresh(). Constant; any thread.
+  virtual bool changed_by_others() const = 0;
+  /// Returns when what was true at the call has been published. Callers may be many: they share one look, and
+  /// wait for it where the last one was a moment ago.
+  /// Errors: unavailable, where it cannot be asked: then nobody knows.
+  virtual Task<Result<void>> refresh() = 0;
 };
 
 }  // namespace faas

@@ -8,6 +8,7 @@ namespace {
 constexpr std::size_t kBodyBytesMax = 1024 * 1024;
 
 int status_of(const Error& error) {
+  if (error.status != 0) return error.status;
   switch (error.code) {
     case Code::invalid:
     case Code::malformed:

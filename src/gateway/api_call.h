@@ -26,6 +26,9 @@ class ApiSource {
   virtual Task<Meters> meters() = 0;
   /// The functions as last published; any core.
   virtual Task<std::shared_ptr<const Snapshot>> snapshot() = 0;
+  /// For a name in no snapshot: where others than us change functions, returns when every core has what is
+  /// true now; elsewhere at once. Any core. Errors: as Provider::refresh().
+  virtual Task<Result<void>> look_again() = 0;
 };
 
 /// Lives as long as the handler's task.

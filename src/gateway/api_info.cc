@@ -4,7 +4,9 @@
 
 #include <boost/json.hpp>
 
+#include "base/log.h"
 #include "gateway/api.h"
+#include "gateway/api_answers.h"
 #include "gateway/openapi.h"
 
 namespace faas::gateway {
@@ -26,15 +28,21 @@ Task<Result<Answer>> scrape(ApiCall& call) {
 }
 
 Task<Result<Answer>> info(ApiCall& call) {
-  const auto provider = call.source.provider().info();
+  const auto provider = co_await ask<ProviderInfo>(call, [](Provider& p) { return p.info(); });
   utsname machine{};
   ::uname(&machine);
+  boost::json::value of_provider;
+  if (provider) {
+    of_provider = {{"provider", provider->provider},
+                   {"version", {{"sha", provider->sha}, {"release", provider->release}}},
+                   {"orchestration", provider->orchestration}};
+  } else {
+    // The gateway's own version is asked for just then.
+    log::print("GET /system/info: {}", provider.error().text);
+  }
   const boost::json::object body{
-      {"provider",
-       {{"provider", provider.provider},
-        {"version", {{"sha", provider.sha}, {"release", provider.release}}},
-        {"orchestration", provider.orchestration}}},
-      {"version", {{"commit_message", ""}, {"sha", provider.sha}, {"release", FAAS_VERSION}}},
+      {"provider", of_provider},
+      {"version", {{"commit_message", ""}, {"sha", "unknown"}, {"release", FAAS_VERSION}}},
       {"arch", machine.machine}};
   co_return Answer{.body = boost::json::serialize(body)};
 }

@@ -14,13 +14,10 @@ Task<Result<Answer>> list_namespaces(ApiCall& call) {
 
 Task<Result<Answer>> get_namespace(ApiCall& call) {
   CO_TRY(check_name("name", call.match.name));
-  auto specs = co_await ask<std::vector<NamespaceSpec>>(call, [](Provider& p) { return p.namespaces(); });
-  if (!specs) co_return specs.error();
-  for (const auto& spec : *specs) {
-    if (spec.name == call.match.name) co_return Answer{.body = print_namespace(spec)};
-  }
-  co_return Error{
-      .code = Code::not_found, .origin = Origin::client, .text = "namespace not found: " + call.match.name};
+  auto spec =
+      co_await ask<NamespaceSpec>(call, [name = call.match.name](Provider& p) { return p.name_space(name); });
+  if (!spec) co_return spec.error();
+  co_return Answer{.body = print_namespace(*spec)};
 }
 
 Task<Result<Answer>> create_namespace(ApiCall& call) {

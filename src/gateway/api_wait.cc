@@ -15,7 +15,7 @@ Task<> wait_for(net::Event& event) {
 }
 
 bool is_done(const FunctionEntry& entry) {
-  return entry.ready_wanted >= entry.replicas && entry.ready.size() <= entry.replicas;
+  return entry.ready_wanted >= entry.replicas && entry.available <= entry.replicas;
 }
 
 bool is_hopeless(const FunctionEntry& entry, std::uint32_t before) {

@@ -71,7 +71,7 @@ Front::Front(net::Core& core, ApiSource& source, const FrontOptions& options)
     : options_(options),
       login_(options_.login ? std::optional<AdminLogin>(std::in_place, *options_.login) : std::nullopt),
       table_(core),
-      invoke_(core, table_, login_ ? &*login_ : nullptr, options_.calls),
+      invoke_(core, table_, source, login_ ? &*login_ : nullptr, options_.calls),
       api_(source, table_),
       router_(api_routes()),
       server_(core, *this, options_.limits) {}

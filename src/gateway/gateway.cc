@@ -150,6 +150,13 @@ Task<std::shared_ptr<const Snapshot>> Gateway::snapshot() {
   co_return co_await net::on<std::shared_ptr<const Snapshot>>(control_, [get, this] { return get(this); });
 }
 
+Task<Result<void>> Gateway::look_again() {
+  if (!provider_->changed_by_others()) co_return Result<void>();
+  auto* provider = provider_;
+  auto looked = co_await net::on<Result<void>>(control_, [provider] { return provider->refresh(); });
+  co_return looked;
+}
+
 Task<> Gateway::MetricsHandler::serve(http::Exchange& exchange) {
   const auto path = exchange.request().path();
   if (path == "/healthz") {

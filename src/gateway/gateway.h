@@ -51,6 +51,7 @@ class Gateway final : public SnapshotListener, ApiSource {
   Provider& provider() override { return *provider_; }
   Task<Meters> meters() override;
   Task<std::shared_ptr<const Snapshot>> snapshot() override;
+  Task<Result<void>> look_again() override;
 
   net::Core& control_;
   Settings settings_;

@@ -134,6 +134,7 @@ Snapshot one_function(std::vector<std::shared_ptr<Endpoint>> ready,
   auto entry = std::make_shared<FunctionEntry>();
   entry->name = {.name = "fn", .name_space = name_space};
   entry->replicas = static_cast<std::uint32_t>(ready.size());
+  entry->available = entry->replicas;
   entry->ready = std::move(ready);
   snapshot.functions.insert_or_assign("fn." + name_space, entry);
   return snapshot;

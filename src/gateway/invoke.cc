@@ -30,8 +30,9 @@ struct InFlight {
 
 }  // namespace
 
-Invoke::Invoke(net::Core& core, FunctionTable& table, AdminLogin* admin, const CallOptions& options)
-    : table_(table), pool_(core), admin_(admin), options_(options) {}
+Invoke::Invoke(net::Core& core, FunctionTable& table, ApiSource& source, AdminLogin* admin,
+               const CallOptions& options)
+    : table_(table), source_(source), pool_(core), admin_(admin), options_(options) {}
 
 Task<> Invoke::serve_path(http::Exchange& exchange) {
   const auto& request = exchange.request();
@@ -71,12 +72,27 @@ Task<> Invoke::serve(Request request) {
   }
   Call call(request.exchange, ids_, admin_, options_);
   auto function = table_.find(request.name);
-  if (!function) {
-    co_await call.refuse(404, "function " + std::string(request.name) + " not found");
-    co_return;
-  }
+  if (!function) function = co_await find_elsewhere(request, call);
+  if (!function) co_return;
   call.begin(std::move(function));
   co_await pass_on(request, call);
+}
+
+// A function that nobody has told us of: the provider may know it by now. Null: the call has been refused.
+Task<std::shared_ptr<LocalFunction>> Invoke::find_elsewhere(Request request, Call& call) {
+  const auto deadline = deadline_after(request.exchange.began(), call.limit());
+  const auto looked = co_await net::within(source_.look_again(), deadline);
+  auto function = table_.find(request.name);
+  if (function) co_return function;
+  const auto name = "function " + std::string(request.name);
+  if (looked && *looked) {
+    co_await call.refuse(404, name + " not found");
+    co_return nullptr;
+  }
+  // Where the provider is and what it says is for the log.
+  if (looked) log::print("{}: {}", name, looked->error().text);
+  co_await call.refuse(503, name + " is not known here, and who runs functions does not answer");
+  co_return nullptr;
 }
 
 Task<> Invoke::pass_on(Request request, Call& call) {
@@ -86,8 +102,11 @@ Task<> Invoke::pass_on(Request request, Call& call) {
     const auto replica = co_await find_replica(call, deadline);
     if (!replica) co_return;
     const InFlight counted(*replica->endpoint);
+    const auto& endpoint = *replica->endpoint;
+    const auto host = endpoint.host.empty() ? std::string_view(call.function().name) : endpoint.host;
     const http::ForwardOptions options{.target = request.target,
-                                       .host = call.function().name,
+                                       .prefix = endpoint.prefix,
+                                       .host = host,
                                        .answer_limit = call.limit(),
                                        .stored_body = request.body};
     const auto outcome = co_await http::forward(exchange, pool_, replica->address, options, call);
@@ -106,8 +125,13 @@ Task<> Invoke::pass_on(Request request, Call& call) {
 // A replica for the call, waiting while one is on its way. Null: the call has been refused.
 Task<std::shared_ptr<const Target>> Invoke::find_replica(Call& call, TimePoint deadline) {
   auto& function = call.function();
-  while (true) {
+  for (bool looked = false;; looked = true) {
     if (auto replica = function.pick()) co_return replica;
+    if (!looked && function.entry->replicas == 0) {
+      // Somebody else may have scaled it up since.
+      (void)co_await net::within(source_.look_again(), deadline);
+      continue;
+    }
     const auto& entry = *function.entry;
     if (entry.replicas == 0 || !entry.why_not_ready.empty()) {
       const auto why = entry.replicas == 0 ? std::string("it is scaled to 0 replicas") : entry.why_not_ready;

@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "gateway/admin_login.h"
+#include "gateway/api_call.h"
 #include "gateway/call.h"
 #include "gateway/call_id.h"
 #include "gateway/function_table.h"
@@ -18,7 +19,8 @@ namespace faas::gateway {
 class Invoke final {
  public:
   /// `admin`: the login that no function gets to see; null where there is none.
-  Invoke(net::Core& core, FunctionTable& table, AdminLogin* admin, const CallOptions& options);
+  Invoke(net::Core& core, FunctionTable& table, ApiSource& source, AdminLogin* admin,
+         const CallOptions& options);
 
   /// /function/NAME[/path][?query]
   [[nodiscard]] Task<> serve_path(http::Exchange& exchange);
@@ -35,12 +37,14 @@ class Invoke final {
     const http::StoredBody* body = nullptr;
   };
   [[nodiscard]] Task<> serve(Request request);
+  [[nodiscard]] Task<std::shared_ptr<LocalFunction>> find_elsewhere(Request request, Call& call);
   [[nodiscard]] Task<> pass_on(Request request, Call& call);
   [[nodiscard]] Task<std::shared_ptr<const Target>> find_replica(Call& call, TimePoint deadline);
   [[nodiscard]] Task<> answer_failure(http::Exchange& exchange, const http::ForwardOutcome& outcome,
                                       Call& call);
 
   FunctionTable& table_;
+  ApiSource& source_;
   http::ClientPool pool_;
   CallIds ids_;
   AdminLogin* admin_;

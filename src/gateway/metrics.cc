@@ -99,7 +99,7 @@ void print_replicas(Printer& out, const Snapshot& snapshot) {
     out.put("{}{{function_name=\"{}\"}} {}\n", kReplicas.name, name, entry->replicas);
   out.begin(kReady);
   for (const auto& [name, entry] : ordered)
-    out.put("{}{{function_name=\"{}\"}} {}\n", kReady.name, name, entry->ready.size());
+    out.put("{}{{function_name=\"{}\"}} {}\n", kReady.name, name, entry->available);
 }
 
 void print_process(Printer& out) {

@@ -222,8 +222,8 @@ ChunkSize::ChunkSize(std::size_t bytes) {
   size_ = static_cast<std::size_t>(end - text_);
 }
 
-void HeadWriter::request_line(std::string_view method, std::string_view target) {
-  out_.append(method).append(" ").append(target).append(" HTTP/1.1\r\n");
+void HeadWriter::request_line(std::string_view method, std::string_view target, std::string_view prefix) {
+  out_.append(method).append(" ").append(prefix).append(target).append(" HTTP/1.1\r\n");
 }
 
 void HeadWriter::status_line(int status, std::string_view reason, int minor) {

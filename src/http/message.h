@@ -116,7 +116,8 @@ class ChunkSize final {
 class HeadWriter final {
  public:
   explicit HeadWriter(std::string& out) : out_(out) {}
-  void request_line(std::string_view method, std::string_view target);
+  /// `prefix` is written right before the target.
+  void request_line(std::string_view method, std::string_view target, std::string_view prefix = {});
   void status_line(int status, std::string_view reason = {}, int minor = 1);
   void field(std::string_view name, std::string_view value);
   void field(std::string_view name, std::uint64_t value);

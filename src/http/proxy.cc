@@ -188,7 +188,7 @@ class Forwarding final : net::Timer {
     auto& out = lease_->out;
     out.clear();
     HeadWriter writer(out);
-    writer.request_line(request.method_text, options_.target);
+    writer.request_line(request.method_text, options_.target, options_.prefix);
     writer.field("Host", options_.host.empty() ? request.host : options_.host);
     for (const auto& field : request.fields) {
       if (field.id == FieldId::host || field.id == FieldId::content_length || field.id == FieldId::expect)

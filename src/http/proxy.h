@@ -27,6 +27,7 @@ class StoredBody {
 /// What one hop changes. The defaults change nothing.
 struct ForwardOptions {
   std::string_view target;                ///< the request target sent upstream (raw)
+  std::string_view prefix;                ///< what is sent right before it
   std::string_view host;                  ///< Host sent upstream; empty: the client's
   TimePoint deadline = TimePoint::max();  ///< for the answer's head and body, not for upgrades and bodies
                                           ///< without an end (text/event-stream, application/x-ndjson)

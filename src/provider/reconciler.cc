@@ -169,6 +169,7 @@ std::shared_ptr<const FunctionEntry> Reconciler::entry_of(const FunctionRecord& 
   for (const auto* replica : replicas) {
     if (replica->phase == Phase::ready) entry->ready.push_back(replica->endpoint);
   }
+  entry->available = stands.ready;
   if (entry->ready.empty() && entry->replicas > 0) entry->why_not_ready = describe(stands).message;
   entry->ready_wanted = stands.ready_current;
   if (stands.setback != nullptr) {

@@ -272,11 +272,20 @@ Task<Result<std::vector<NamespaceSpec>>> LocalProvider::namespaces() {
   co_return found;
 }
 
-ProviderInfo LocalProvider::info() const {
-  return {.provider = "faas-local",
-          .orchestration = isolation_.possible ? "processes" : "processes without isolation",
-          .release = options_.release,
-          .sha = options_.sha};
+Task<Result<NamespaceSpec>> LocalProvider::name_space(std::string_view name) {
+  CO_TRY(check_namespace(name, Code::not_found));
+  co_return namespaces_.find(name)->second;
+}
+
+Task<Result<void>> LocalProvider::refresh() {
+  co_return Result<void>();
+}
+
+Task<Result<ProviderInfo>> LocalProvider::info() {
+  co_return ProviderInfo{.provider = "faas-local",
+                         .orchestration = isolation_.possible ? "processes" : "processes without isolation",
+                         .release = options_.release,
+                         .sha = options_.sha};
 }
 
 }  // namespace faas::provider

@@ -42,10 +42,10 @@ class LocalProvider final : public Provider {
   LocalProvider& operator=(const LocalProvider&) = delete;
 
   /// Starts what the store says. Once, on the control core.
-  void start();
+  void start() override;
   /// Stops every replica: politely, after `limit` the hard way. Leaves no process, socket or folder; what
   /// was deployed stays stored. From its beginning on, changes answer unavailable.
-  Task<> shutdown(Duration limit);
+  Task<> shutdown(Duration limit) override;
 
   Task<Result<void>> deploy(const FunctionSpec& spec) override;
   Task<Result<void>> update(const FunctionSpec& spec) override;
@@ -62,7 +62,10 @@ class LocalProvider final : public Provider {
   Task<Result<void>> update_namespace(const NamespaceSpec& spec) override;
   Task<Result<void>> remove_namespace(std::string_view name) override;
   Task<Result<std::vector<NamespaceSpec>>> namespaces() override;
-  ProviderInfo info() const override;
+  Task<Result<NamespaceSpec>> name_space(std::string_view name) override;
+  Task<Result<ProviderInfo>> info() override;
+  bool changed_by_others() const override { return false; }
+  Task<Result<void>> refresh() override;
 
  private:
   LocalProvider(LocalOptions options, DataDir data_dir, std::unique_ptr<Store> store, SecretStore secrets,

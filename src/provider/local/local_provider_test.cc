@@ -203,7 +203,8 @@ Task<> LocalProviderTest::serves() {
   EXPECT_THAT(answer, AllOf(HasSubstr("greeting=hello\n"), HasSubstr("fprocess=cat\n"),
                             HasSubstr("OPENFAAS_NAME=echo\n"), HasSubstr("OPENFAAS_NAMESPACE=ns\n"),
                             HasSubstr("HOME=/tmp\n"), HasSubstr("sees /etc/passwd")));
-  const bool isolated = provider_->info().orchestration == "processes";
+  const auto info = co_await provider_->info();
+  const bool isolated = info->orchestration == "processes";
   if (isolated && ::geteuid() == 0) {
     EXPECT_THAT(answer, HasSubstr("uid=65534\n"));
   }
