@@ -13,6 +13,7 @@
 #include "gateway/gateway.h"
 #include "net/descriptor_limit.h"
 #include "net/signals.h"
+#include "provider/external/external_provider.h"
 #include "provider/local/local_provider.h"
 
 namespace {
@@ -92,14 +93,62 @@ Result<Parts> prepare(std::span<const std::string_view> arguments) {
   return parts;
 }
 
+// The login for a provider elsewhere, read whenever it is asked for: it may change.
+provider::ReadLogin login_for(const gateway::Settings& settings) {
+  const bool shared = settings.functions_provider_secrets.empty() && settings.basic_auth;
+  const auto& folder = shared ? settings.secret_mount_path : settings.functions_provider_secrets;
+  // A password that was generated here is nobody else's business.
+  if (folder.empty()) return [] { return Result<std::string>(std::string()); };
+  return [folder]() -> Result<std::string> {
+    auto login = gateway::load_credentials(folder, {});
+    if (!login) return std::move(login).error().within("login for the provider");
+    return login->user + ":" + login->password;
+  };
+}
+
+// A gateway that asked itself would do so without end.
+bool is_ours(const provider::BaseUrl& url, const gateway::Settings& settings) {
+  const auto port = ":" + std::to_string(settings.port);
+  if (!url.authority.ends_with(port)) return false;
+  const auto host = std::string_view(url.authority).substr(0, url.authority.size() - port.size());
+  return host == "localhost" || host == "127.0.0.1" || host == "[::1]" || host == settings.listen_address;
+}
+
+Result<std::unique_ptr<Provider>> open_external(const gateway::Settings& settings, SnapshotListener& listener,
+                                                net::Core& control) {
+  auto url = provider::parse_base_url(settings.functions_provider_url);
+  if (url && is_ours(*url, settings)) url = Error{.text = "it is this gateway's own address"};
+  if (!url) return std::move(url).error().within("setting functions_provider_url");
+  TRY_ASSIGN(auto provider,
+             provider::ExternalProvider::open({.url = std::move(*url),
+                                               .login = login_for(settings),
+                                               .poll_interval = settings.functions_provider_poll,
+                                               .timeout = settings.functions_provider_timeout},
+                                              listener, control));
+  return std::unique_ptr<Provider>(std::move(provider));
+}
+
+Result<std::unique_ptr<Provider>> open_provider(const gateway::Settings& settings,
+                                                unsigned long descriptors_max, SnapshotListener& listener,
+                                                net::Core& control) {
+  if (!settings.functions_provider_url.empty()) return open_external(settings, listener, control);
+  TRY_ASSIGN(auto provider, provider::LocalProvider::open({.data_dir = settings.data_dir,
+                                                           .watchdog_path = settings.watchdog_path,
+                                                           .path = search_path(),
+                                                           .release = FAAS_VERSION,
+                                                           .sha = "unknown",
+                                                           .descriptors_max = descriptors_max},
+                                                          listener, control));
+  return std::unique_ptr<Provider>(std::move(provider));
+}
+
 // Runs until SIGTERM or SIGINT; a second one ends everything at once.
-Task<> live(net::Core& control, gateway::Gateway& gateway, provider::LocalProvider& provider,
-            Duration limit) {
+Task<> live(net::Core& control, gateway::Gateway& gateway, Provider& provider, Duration limit) {
   net::Signals signals({SIGTERM, SIGINT});
   const int signal = co_await signals.next();
   log::print("{}: no new connections, calls under way have {}", signal == SIGINT ? "SIGINT" : "SIGTERM",
              print_duration(limit));
-  const auto wind_down = [](gateway::Gateway& g, provider::LocalProvider& p, Duration time) -> Task<> {
+  const auto wind_down = [](gateway::Gateway& g, Provider& p, Duration time) -> Task<> {
     const auto cut = co_await g.drain(time);
     if (cut > 0) log::print("{} calls did not end in time and are cut off", cut);
     co_await p.shutdown(time);
@@ -122,13 +171,7 @@ int serve(std::span<const std::string_view> arguments) {
   net::Core control;
   gateway::Gateway gateway(control, parts->settings, parts->credentials);
   if (auto listening = gateway.listen(); !listening) return fail(listening.error());
-  auto provider = provider::LocalProvider::open({.data_dir = parts->settings.data_dir,
-                                                 .watchdog_path = parts->settings.watchdog_path,
-                                                 .path = search_path(),
-                                                 .release = FAAS_VERSION,
-                                                 .sha = "unknown",
-                                                 .descriptors_max = descriptors_before},
-                                                gateway, control);
+  auto provider = open_provider(parts->settings, descriptors_before, gateway, control);
   if (!provider) return fail(provider.error());
   gateway.start(**provider);
   (*provider)->start();

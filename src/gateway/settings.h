@@ -21,6 +21,10 @@ struct Settings {
   std::string listen_address;
   std::string data_dir;
   std::string functions_provider;
+  std::string functions_provider_url;
+  std::string functions_provider_secrets;
+  Duration functions_provider_poll{};
+  Duration functions_provider_timeout{};
   std::string watchdog_path;
   bool basic_auth = true;
   std::string secret_mount_path;
