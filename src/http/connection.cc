@@ -15,6 +15,8 @@ constexpr std::size_t kSmallBytes = 4096;
 // has not read that it may stop.
 constexpr auto kLingerPause = std::chrono::seconds(5);
 constexpr auto kLinger = std::chrono::seconds(30);
+constexpr HeadError kNoRoomForHead{
+    503, "503 Service Unavailable: request heads above 4 KiB hold as much as they may together"};
 // What every answer begins with, in either version.
 constexpr std::string_view kEveryHead = "HTTP/1.";
 // A leading zero of the next chunk's size changes nothing.
@@ -92,7 +94,7 @@ Task<bool> Connection::read_head() {
       co_return false;
     }
     if (!hold_head(bytes.size())) {
-      co_await refuse({503, "503 Service Unavailable"});
+      co_await refuse(kNoRoomForHead);
       co_return false;
     }
     if (size > 0) break;
@@ -125,6 +127,7 @@ Task<> Connection::refuse(HeadError error) {
   } else {
     head.field("Content-Type", "text/plain; charset=utf-8");
   }
+  if (error.status == 503) head.field("Retry-After", std::uint64_t{1});
   head.field("Connection", "close");
   head.end();
   auto wrote = co_await write(out_, error.text, {}, {});

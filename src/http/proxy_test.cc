@@ -155,6 +155,8 @@ TEST(ServerTest, LargeHeadsShareWhatTheyMayHold) {
 
     auto refused = co_await ask(site.address, "GET /half HTTP/1.1\r\nHost: a\r\n" + large);
     EXPECT_THAT(refused, StartsWith("HTTP/1.1 503 Service Unavailable\r\n"));
+    EXPECT_THAT(refused, HasSubstr("\r\nRetry-After: 1\r\n"));
+    EXPECT_THAT(refused, EndsWith("request heads above 4 KiB hold as much as they may together"));
     const std::string close = "Host: a\r\nConnection: close\r\n";
     auto small = co_await ask(site.address, "GET /small HTTP/1.1\r\n" + close + "\r\n");
     EXPECT_THAT(small, StartsWith("HTTP/1.1 200 OK\r\n")) << "what fits every connection is always taken";
