@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <ctime>
 #include <string>
@@ -46,6 +47,11 @@ void appended(Buffer& own, int fd, bool was_empty) {
   }
 }
 
+bool is_control(char c) {
+  const auto byte = static_cast<unsigned char>(c);
+  return (byte < 0x20 && c != '\t') || byte == 0x7f;
+}
+
 bool all_empty(const Buffer& own) {
   return own.bytes[1].empty() && own.bytes[2].empty();
 }
@@ -69,13 +75,13 @@ void line(std::string_view text) {
   const bool was_empty = all_empty(own);
   auto& bytes = own.bytes[2];
   bytes.append(timestamp());
-  for (const char c : text.substr(0, kLineBytesMax)) {
-    const auto byte = static_cast<unsigned char>(c);
-    if ((byte < 0x20 && c != '\t') || byte == 0x7f) {
-      fmt::format_to(std::back_inserter(bytes), "\\x{:02x}", byte);
-    } else {
-      bytes.push_back(c);
-    }
+  for (auto rest = text.substr(0, kLineBytesMax); !rest.empty();) {
+    const auto* control = std::find_if(rest.begin(), rest.end(), is_control);
+    const auto plain = static_cast<std::size_t>(control - rest.begin());
+    bytes.append(rest.substr(0, plain));
+    if (plain == rest.size()) break;
+    fmt::format_to(std::back_inserter(bytes), "\\x{:02x}", static_cast<unsigned char>(*control));
+    rest.remove_prefix(plain + 1);
   }
   bytes.push_back('\n');
   appended(own, 2, was_empty);
