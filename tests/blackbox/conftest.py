@@ -2,6 +2,7 @@
 import os
 import pathlib
 import shutil
+import signal
 import stat
 import tempfile
 
@@ -14,6 +15,8 @@ import scripted_upstream
 
 def pytest_configure(config):
     processes.adopt_orphans()
+    # Ignored signals are inherited: under nohup every function would ignore this one.
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 def pytest_unconfigure(config):
