@@ -65,8 +65,16 @@ function(room name)
     target_compile_definitions(${name}_test PRIVATE FAAS_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
     set_target_properties(${name}_test PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
     add_test(NAME room.${name} COMMAND ${name}_test --gtest_brief=1)
-    set_tests_properties(room.${name} PROPERTIES TIMEOUT 300)
+    give_time(300 room.${name})
   endif()
+endfunction()
+
+# give_time(SECONDS TEST...): how long a test may take; a sanitizer makes programs several times as slow.
+function(give_time seconds)
+  if(FAAS_SANITIZE)
+    math(EXPR seconds "${seconds} * 5")
+  endif()
+  set_tests_properties(${ARGN} PROPERTIES TIMEOUT ${seconds})
 endfunction()
 
 # program(NAME SOURCE file USES room... [STATIC])
