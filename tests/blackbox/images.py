@@ -32,6 +32,12 @@ def compiled(source, into, compiler="clang", options=("-static",)):
     return into
 
 
+def libraries_of(program):
+    """The files that a program needs beside itself: none, unless it was built with a sanitizer."""
+    found = subprocess.run(["ldd", program], capture_output=True, text=True)  # fails for a static one
+    return [word for word in found.stdout.split() if word.startswith("/")]
+
+
 class Image:
     """A root file system in a folder."""
 
@@ -48,12 +54,19 @@ class Image:
         target.chmod(0o755)
 
 
-def scratch(folder, function):
-    """FROM scratch, and two COPY lines."""
+def with_watchdogs(folder, function):
     image = Image(folder)
     for name in ("of-watchdog", "fwatchdog"):
         image.add(programs.program_path(name), f"/{name}")
     image.add(function, "/function")
+    return image
+
+
+def scratch(folder, function):
+    """FROM scratch, and two COPY lines."""
+    image = with_watchdogs(folder, function)
+    for path in libraries_of(programs.program_path("of-watchdog")):
+        image.add(path, path)
     return image
 
 
@@ -73,7 +86,7 @@ def alpine(folder, function):
 
 def debian(folder, function):
     """This machine's own system, read-only below the image's root."""
-    image = scratch(folder, function)
+    image = with_watchdogs(folder, function)
     for name in ("usr", "etc"):
         (image.root / name).mkdir()
         image.mounts.append({"destination": f"/{name}", "type": "none", "source": f"/{name}",
@@ -144,9 +157,12 @@ class Bare(Container):
     """Only namespaces and chroot: no /proc, no /dev, whatever the image lacks."""
 
     def command(self, name, folder, user=None, arguments=()):
-        identity = ["--setgid", str(user), "--setuid", str(user)] if user else []
+        options = ["--setgid", str(user), "--setuid", str(user)] if user else []
+        if programs.is_sanitized(name):  # its runtime asks /proc where its memory is
+            (self.image.root / "proc").mkdir(exist_ok=True)
+            options.append("--mount-proc=/proc")
         return ["unshare", "-n", "sh", "-c", 'ip link set lo up; exec "$@"', "sh",
-                "unshare", "-m", "-p", "-i", "-u", "--fork", "--kill-child", "-R", str(self.image.root), *identity,
+                "unshare", "-m", "-p", "-i", "-u", "--fork", "--kill-child", "-R", str(self.image.root), *options,
                 f"/{name}", *arguments]
 
     def find_init(self):

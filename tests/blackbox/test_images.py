@@ -17,11 +17,10 @@ import wire
 from images import Bare, Runc
 from wire import eventually, request_bytes
 
-pytestmark = [
-    pytest.mark.skipif(os.geteuid() != 0, reason="needs root: namespaces"),
-    # Its runtime is a shared library that asks /proc: such a program is in no empty image.
-    pytest.mark.skipif(programs.is_sanitized("of-watchdog"), reason="a build with a sanitizer is not static"),
-]
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root: namespaces")
+# Its checks ask /proc, and a pipe whether memory may be read: without descriptors they fail for nothing.
+what_users_run = pytest.mark.skipif(programs.is_sanitized("of-watchdog"),
+                                    reason="a sanitizer needs /proc, descriptors and much memory for itself")
 
 NOBODY = 61234  # whom no file belongs to, and who runs nothing else
 MEBIBYTE = 1024 * 1024
@@ -93,6 +92,7 @@ def check_calls(container, mode):
 
 # ---- empty images ------------------------------------------------------------------------------------
 
+@what_users_run
 @pytest.mark.parametrize("user", [None, NOBODY])
 @pytest.mark.parametrize("mode", MODES)
 def test_it_serves_in_an_empty_image_without_proc_dev_or_tmp(contain, image, mode, user):
@@ -129,6 +129,7 @@ def test_a_function_that_cannot_start_ends_it_with_a_line(start, image, mode):
     assert "Forked function has terminated: fork/exec /nothing: no such file or directory" in container.lines()
 
 
+@what_users_run
 def test_metrics_are_served_without_proc(contain, image):
     container = contain(Bare, image(images.scratch), "streaming")
     check_calls(container, "streaming")
@@ -289,6 +290,7 @@ def test_it_serves_where_an_old_engine_refuses_newer_system_calls(contain, image
 
 # ---- limits ------------------------------------------------------------------------------------------
 
+@what_users_run
 def test_out_of_descriptors_it_waits_for_free_ones(contain, image):
     container = contain(Runc, image(images.scratch), "streaming", user=NOBODY, limits={"NOFILE": 32})
     idle = [container.connect() for _ in range(64)]
@@ -315,6 +317,7 @@ def test_out_of_processes_a_call_is_refused_with_the_reason(contain, image):
     assert container.call("POST", "/", body=b"again").body == b"again"
 
 
+@what_users_run
 def test_16_mib_of_memory_are_enough_for_a_body_of_64(contain, image):
     container = contain(Runc, image(images.scratch), "streaming", {"fprocess": "/function cat"}, memory=16 * MEBIBYTE)
     block = os.urandom(MEBIBYTE)
