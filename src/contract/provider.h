@@ -17,6 +17,7 @@
 #include "model/function_spec.h"
 #include "model/function_status.h"
 #include "model/namespaces.h"
+#include "model/scale_labels.h"
 #include "model/secret.h"
 #include "net/task.h"
 
@@ -38,6 +39,7 @@ struct FunctionEntry {
   std::vector<std::shared_ptr<Endpoint>> ready;  ///< where calls go now
   std::uint32_t available = 0;                   ///< replicas behind `ready`: one place may be several
   std::string why_not_ready;                     ///< a sentence, when `ready` is empty and replicas > 0
+  ScaleWish scale;                               ///< what its labels ask for
 
   // How the wanted version comes along, for those who wait for it.
   std::uint32_t ready_wanted = 0;  ///< replicas of the wanted version among `available`

@@ -242,6 +242,7 @@ Task<> Api::serve(http::Exchange& exchange, const http::Match& match) {
   ApiCall call{.source = source_, .table = table_, .exchange = exchange, .match = match};
   const auto handler = kRows[match.route->id].handler;
   const auto answer = co_await handler(call);
+  if (exchange.head_sent()) co_return;
   if (!answer) {
     co_await answer_error(exchange, answer.error());
     co_return;

@@ -7,7 +7,7 @@
 #include "base/result.h"
 #include "contract/provider.h"
 #include "gateway/function_table.h"
-#include "gateway/metrics.h"
+#include "gateway/invocation_counts.h"
 #include "http/exchange.h"
 #include "http/router.h"
 #include "net/core.h"
@@ -22,10 +22,12 @@ class ApiSource {
   virtual ~ApiSource() = default;
   virtual net::Core& control() = 0;
   virtual Provider& provider() = 0;
-  /// Everything counted, of all cores.
-  virtual Task<Meters> meters() = 0;
-  /// The functions as last published; any core.
-  virtual Task<std::shared_ptr<const Snapshot>> snapshot() = 0;
+  /// How often one function was called, earlier runs included; by "name.namespace".
+  virtual Task<std::uint64_t> invocations(std::string function) = 0;
+  /// The same of all; who was never called is not in it.
+  virtual Task<Invocations> invocations() = 0;
+  /// Everything that is counted, as Prometheus reads it.
+  virtual Task<std::string> metrics() = 0;
   /// For a name in no snapshot: where others than us change functions, returns when every core has what is
   /// true now; elsewhere at once. Any core. Errors: as Provider::refresh().
   virtual Task<Result<void>> look_again() = 0;
@@ -42,6 +44,7 @@ struct ApiCall {
 inline constexpr std::string_view kJson = "application/json";
 inline constexpr std::string_view kPlain = "text/plain; charset=utf-8";
 
+/// Ignored where the handler itself has sent one.
 struct Answer {
   int status = 200;
   std::string body;
@@ -62,7 +65,7 @@ struct ApiRoute {
   std::string_view help;
   std::string_view query;    ///< its parameters: "namespace wait"
   std::string_view body;     ///< the schema of the request's body; empty: none
-  std::string_view success;  ///< "202", or "200 FunctionStatus", "200 FunctionStatus[]"
+  std::string_view success;  ///< "202", "200 FunctionStatus", "200 FunctionStatus[]"
   std::string_view errors;   ///< "400 404", besides 401 and 405
 };
 

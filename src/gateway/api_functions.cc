@@ -32,9 +32,10 @@ Task<Result<Answer>> list_functions(ApiCall& call) {
   auto statuses = co_await ask<std::vector<FunctionStatus>>(
       call, [name_space](Provider& provider) { return provider.list(name_space); });
   if (!statuses) co_return statuses.error();
-  const auto meters = co_await call.source.meters();
+  const auto counts = co_await call.source.invocations();
   for (auto& status : *statuses) {
-    status.invocation_count = invocations(meters, print_function_name(status.spec.name));
+    const auto count = counts.find(print_function_name(status.spec.name));
+    if (count != counts.end()) status.invocation_count = count->second;
   }
   auto body = print_function_statuses(*statuses);
   statuses = std::vector<FunctionStatus>();

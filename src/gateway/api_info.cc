@@ -8,6 +8,7 @@
 #include "gateway/api.h"
 #include "gateway/api_answers.h"
 #include "gateway/openapi.h"
+#include "gateway/scrape.h"
 
 namespace faas::gateway {
 
@@ -21,10 +22,9 @@ Task<Result<Answer>> health(ApiCall&) {
 }
 
 Task<Result<Answer>> scrape(ApiCall& call) {
-  const auto meters = co_await call.source.meters();
-  const auto snapshot = co_await call.source.snapshot();
-  co_return Answer{.body = print_metrics(meters, *snapshot),
-                   .content_type = "text/plain; version=0.0.4; charset=utf-8"};
+  auto text = co_await call.source.metrics();
+  co_await answer_scrape(call.exchange, std::move(text));
+  co_return Answer{};
 }
 
 Task<Result<Answer>> info(ApiCall& call) {

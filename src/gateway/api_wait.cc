@@ -44,8 +44,7 @@ Task<Result<Answer>> tell_status(ApiCall& call, FunctionName name) {
   auto status =
       co_await ask<FunctionStatus>(call, [name](Provider& provider) { return provider.status(name); });
   if (!status) co_return status.error();
-  const auto meters = co_await call.source.meters();
-  status->invocation_count = invocations(meters, print_function_name(name));
+  status->invocation_count = co_await call.source.invocations(print_function_name(name));
   co_return Answer{.body = print_function_status(*status)};
 }
 

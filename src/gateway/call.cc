@@ -83,10 +83,9 @@ Call::~Call() {
              options_.access);
 }
 
-void Call::begin(std::shared_ptr<LocalFunction> function) {
+void Call::begin(FunctionTable& table, std::shared_ptr<LocalFunction> function) {
   function_ = std::move(function);
-  ++function_->meter.started;
-  ++function_->meter.in_flight;
+  table.begin(function_);
 }
 
 void Call::read_limit() {

@@ -34,7 +34,8 @@ class Call final : public http::HopEdits {
   Call& operator=(const Call&) = delete;
   ~Call() override;
 
-  void begin(std::shared_ptr<LocalFunction> function);
+  /// `table`: of this core.
+  void begin(FunctionTable& table, std::shared_ptr<LocalFunction> function);
   [[nodiscard]] LocalFunction& function() { return *function_; }
   /// How it ended; one that does not say counts as left by its client.
   void ended(int code) { code_ = code; }

@@ -106,16 +106,18 @@ Task<> Front::serve_api(http::Exchange& exchange) {
   ApiLine line(exchange, options_.calls);
   const auto& request = exchange.request();
   const auto match = router_.match(request.method, request.method_text, request.path());
+  RouteRecord record(routes_, exchange);
+  if (match.route != nullptr) record.route(api_rows()[static_cast<std::size_t>(match.route->id)].path);
   // Default deny: a stranger below /system learns nothing, not even what exists.
   const bool guarded = is_guarded_path(request.path()) || (match.route != nullptr && match.route->login);
   if (!guarded) {
     line.drop();
-    co_await serve_logged_in(exchange, match, false);
+    co_await serve_logged_in(exchange, match, false, record);
     co_return;
   }
   const auto entry = co_await check_login(exchange);
   if (entry == Entry::open) {
-    co_await serve_logged_in(exchange, match, true);
+    co_await serve_logged_in(exchange, match, true, record);
   } else if (entry == Entry::closed) {
     co_await answer_unauthorized(exchange);
   } else {
@@ -123,7 +125,8 @@ Task<> Front::serve_api(http::Exchange& exchange) {
   }
 }
 
-Task<> Front::serve_logged_in(http::Exchange& exchange, const http::Match& match, bool guarded) {
+Task<> Front::serve_logged_in(http::Exchange& exchange, const http::Match& match, bool guarded,
+                              RouteRecord& record) {
   const auto& request = exchange.request();
   if (match.route == nullptr) {
     auto sent = co_await http::answer_not_found(exchange);
@@ -144,23 +147,24 @@ Task<> Front::serve_logged_in(http::Exchange& exchange, const http::Match& match
     co_return;
   }
   if (request.method == http::Method::post && request.path() == "/") {
-    co_await serve_unnamed(exchange);
+    co_await serve_unnamed(exchange, record);
     co_return;
   }
   co_await api_.serve(exchange, match);
 }
 
 // POST /: a header names the function, or the body does.
-Task<> Front::serve_unnamed(http::Exchange& exchange) {
+Task<> Front::serve_unnamed(http::Exchange& exchange, RouteRecord& record) {
   std::string name(exchange.request().value(http::FieldId::x_function));
   if (name.empty()) {
-    co_await serve_alexa(exchange);
+    co_await serve_alexa(exchange, record);
   } else {
+    record.forget();
     co_await invoke_.serve_named(exchange, std::move(name));
   }
 }
 
-Task<> Front::serve_alexa(http::Exchange& exchange) {
+Task<> Front::serve_alexa(http::Exchange& exchange, RouteRecord& record) {
   const auto read = [](http::Exchange& from) -> Task<Result<std::string>> {
     auto body = co_await from.whole_body(kAlexaBytesMax);
     co_return body;
@@ -187,6 +191,7 @@ Task<> Front::serve_alexa(http::Exchange& exchange) {
     (void)sent;
     co_return;
   }
+  record.forget();
   co_await invoke_.serve_named(exchange, function_of_intent(std::move(*intent)), &body);
 }
 

@@ -10,6 +10,7 @@
 #include "gateway/function_table.h"
 #include "gateway/invoke.h"
 #include "gateway/login_guard.h"
+#include "gateway/route_metrics.h"
 #include "http/router.h"
 #include "http/server.h"
 
@@ -30,21 +31,24 @@ class Front final : http::Handler {
 
   [[nodiscard]] http::Server& server() { return server_; }
   [[nodiscard]] FunctionTable& table() { return table_; }
+  [[nodiscard]] const RouteMeters& routes() const { return routes_; }
 
  private:
   enum class Entry { open, closed, too_many };
 
   Task<> serve(http::Exchange& exchange) override;
   Task<> serve_api(http::Exchange& exchange);
-  Task<> serve_logged_in(http::Exchange& exchange, const http::Match& match, bool guarded);
-  Task<> serve_unnamed(http::Exchange& exchange);
-  Task<> serve_alexa(http::Exchange& exchange);
+  Task<> serve_logged_in(http::Exchange& exchange, const http::Match& match, bool guarded,
+                         RouteRecord& record);
+  Task<> serve_unnamed(http::Exchange& exchange, RouteRecord& record);
+  Task<> serve_alexa(http::Exchange& exchange, RouteRecord& record);
   [[nodiscard]] Task<Entry> check_login(const http::Exchange& exchange);
   [[nodiscard]] std::string_view client_of(const http::Exchange& exchange) const;
 
   const FrontOptions options_;
   std::optional<AdminLogin> login_;
   FunctionTable table_;
+  RouteMeters routes_;
   Invoke invoke_;
   Api api_;
   http::Router router_;

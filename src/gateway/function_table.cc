@@ -84,12 +84,34 @@ std::shared_ptr<LocalFunction> FunctionTable::find(std::string_view name) const 
   return found == functions_.end() ? nullptr : found->second;
 }
 
-Meters FunctionTable::meters() const {
+void FunctionTable::begin(const std::shared_ptr<LocalFunction>& function) {
+  if (function->meter.started++ == 0) called_.push_back(function);
+  ++function->meter.in_flight;
+}
+
+void FunctionTable::forget_deleted() {
+  std::erase_if(called_, [this](const auto& function) { return find(function->name) != function; });
+}
+
+Meters FunctionTable::meters() {
+  forget_deleted();
   Meters meters;
-  for (const auto& [key, function] : functions_) {
-    if (key == function->name) meters[key] = function->meter;
-  }
+  for (const auto& function : called_) meters.emplace(function->name, function->meter);
   return meters;
+}
+
+Invocations FunctionTable::invocations() {
+  forget_deleted();
+  Invocations counts;
+  for (const auto& function : called_) {
+    if (const auto count = function->meter.invocations(); count > 0) counts.emplace(function->name, count);
+  }
+  return counts;
+}
+
+std::uint64_t FunctionTable::invocations(std::string_view function) const {
+  const auto found = find(function);
+  return found ? found->meter.invocations() : 0;
 }
 
 }  // namespace faas::gateway

@@ -11,7 +11,8 @@
 
 #include "base/shared_map.h"
 #include "contract/provider.h"
-#include "gateway/metrics.h"
+#include "gateway/function_metrics.h"
+#include "gateway/invocation_counts.h"
 #include "net/event.h"
 #include "net/socket.h"
 
@@ -45,15 +46,21 @@ class FunctionTable final {
   /// By "name" (of the default namespace) or "name.namespace"; null when there is none.
   [[nodiscard]] std::shared_ptr<LocalFunction> find(std::string_view name) const;
   [[nodiscard]] net::Event& changed() { return changed_; }
-  /// What has been counted here.
-  [[nodiscard]] Meters meters() const;
+  /// Counts a call that begins.
+  void begin(const std::shared_ptr<LocalFunction>& function);
+  /// What has been counted here, of functions that are still there.
+  [[nodiscard]] Meters meters();
+  [[nodiscard]] Invocations invocations();
+  [[nodiscard]] std::uint64_t invocations(std::string_view function) const;
 
  private:
+  void forget_deleted();
   void take(const std::string& name, const std::shared_ptr<const FunctionEntry>& entry);
   void drop(const std::string& name);
 
   std::unordered_map<std::string, std::shared_ptr<LocalFunction>, TransparentHash, std::equal_to<>>
       functions_;
+  std::vector<std::shared_ptr<LocalFunction>> called_;  // ever; most of ten thousand functions never are
   net::Event changed_;
   std::uint64_t version_ = 0;  // of the snapshot it has
 };

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/log.h"
+#include "gateway/scrape.h"
 #include "net/doorman.h"
 #include "net/socket.h"
 
@@ -41,6 +42,7 @@ Gateway::Gateway(net::Core& control, Settings settings, std::optional<Credential
       settings_(std::move(settings)),
       credentials_(std::move(credentials)),
       proxies_(TrustedProxies::parse(settings_.trusted_proxies).value()),
+      counts_(settings_.data_dir + "/invocations"),
       metrics_server_(control, metrics_handler_,
                       {.read_timeout = std::chrono::seconds(5),
                        .idle_timeout = std::chrono::seconds(5),
@@ -62,6 +64,7 @@ Result<void> Gateway::listen() {
 
 void Gateway::start(Provider& provider) {
   provider_ = &provider;
+  if (const auto loaded = counts_.load(); !loaded) log::line(loaded.error().text);
   const auto cpus = std::max(1U, std::thread::hardware_concurrency());
   const auto count = settings_.cores > 0 ? static_cast<std::size_t>(settings_.cores) : cpus;
   const FrontOptions options{.login = credentials_,
@@ -87,6 +90,7 @@ void Gateway::start(Provider& provider) {
   const auto metrics_port = net::port_of(metrics_listener_.get());
   doorman_.emplace(net::accept_for(net::Stream(std::move(listener_)), std::move(guests)));
   metrics_doorman_.emplace(net::accept_for(net::Stream(std::move(metrics_listener_)), {&metrics_server_}));
+  counts_keeper_.emplace(keep_counts());
   log::print("Listening on {}:{}, metrics on port {}, {} cores", settings_.listen_address, port, metrics_port,
              count);
 }
@@ -118,36 +122,107 @@ Task<std::size_t> Gateway::drain(Duration limit) {
 void Gateway::stop() {
   doorman_.reset();
   metrics_doorman_.reset();
+  counts_keeper_.reset();
   for (auto& worker : workers_) {
     worker->core.stop();
     worker->thread.join();
   }
+  Invocations counted;
+  for (auto& worker : workers_) {
+    for (const auto& [name, calls] : worker->front->table().invocations()) counted[name] += calls;
+  }
+  if (!workers_.empty()) save_counts(counted);
   workers_.clear();
 }
 
 void Gateway::publish(std::shared_ptr<const Snapshot> snapshot) {
+  counts_.forget_if([before = snapshot_.get(), now = snapshot.get()](const std::string& function) {
+    return before->functions.contains(function) && !now->functions.contains(function);
+  });
   snapshot_ = snapshot;
   for (auto& worker : workers_) {
     worker->core.post([front = worker->front.get(), snapshot] { front->table().update(*snapshot); });
   }
 }
 
-Task<Meters> Gateway::meters() {
-  Meters all;
+// Visits the cores one after the other; none waits for another.
+Task<Counted> Gateway::count_all() {
+  Counted all;
+  struct Some {
+    Meters functions;
+    RouteMeters routes;
+  };
   for (auto& worker : workers_) {
-    const auto count = [](FunctionTable* table) -> Task<Meters> { co_return table->meters(); };
+    const auto count = [](Front* front) -> Task<Some> {
+      co_return Some{.functions = front->table().meters(), .routes = front->routes()};
+    };
+    auto* front = worker->front.get();
+    const auto some = co_await net::on<Some>(worker->core, [count, front] { return count(front); });
+    for (const auto& [name, meter] : some.functions) all.functions[name].add(meter);
+    all.routes.add(some.routes);
+  }
+  all.scrapes = scrapes_++;
+  co_return all;
+}
+
+Task<Invocations> Gateway::count_invocations() {
+  Invocations all;
+  for (auto& worker : workers_) {
+    const auto count = [](FunctionTable* table) -> Task<Invocations> { co_return table->invocations(); };
     auto* table = &worker->front->table();
-    const auto some = co_await net::on<Meters>(worker->core, [count, table] { return count(table); });
-    for (const auto& [name, meter] : some) all[name].add(meter);
+    const auto some = co_await net::on<Invocations>(worker->core, [count, table] { return count(table); });
+    for (const auto& [name, calls] : some) all[name] += calls;
   }
   co_return all;
 }
 
-Task<std::shared_ptr<const Snapshot>> Gateway::snapshot() {
-  const auto get = [](Gateway* gateway) -> Task<std::shared_ptr<const Snapshot>> {
-    co_return gateway->snapshot_;
+Task<std::string> Gateway::print_all() {
+  const auto counted = co_await count_all();
+  co_return print_metrics(counted, *snapshot_, settings_.metrics_long_buckets);
+}
+
+Task<std::string> Gateway::metrics() {
+  co_return co_await net::on<std::string>(control_, [this] { return print_all(); });
+}
+
+Task<Invocations> Gateway::invocations() {
+  const auto all = [](Gateway* gateway) -> Task<Invocations> {
+    auto counts = co_await gateway->count_invocations();
+    gateway->counts_.add_to(counts);
+    co_return counts;
   };
-  co_return co_await net::on<std::shared_ptr<const Snapshot>>(control_, [get, this] { return get(this); });
+  co_return co_await net::on<Invocations>(control_, [all, this] { return all(this); });
+}
+
+Task<std::uint64_t> Gateway::invocations(std::string function) {
+  std::uint64_t calls = 0;
+  for (auto& worker : workers_) {
+    const auto count = [](FunctionTable* table, std::string name) -> Task<std::uint64_t> {
+      co_return table->invocations(name);
+    };
+    auto* table = &worker->front->table();
+    calls += co_await net::on<std::uint64_t>(worker->core,
+                                             [count, table, function] { return count(table, function); });
+  }
+  const auto before = [](Gateway* gateway, std::string name) -> Task<std::uint64_t> {
+    co_return gateway->counts_.before(name);
+  };
+  calls +=
+      co_await net::on<std::uint64_t>(control_, [before, this, function] { return before(this, function); });
+  co_return calls;
+}
+
+void Gateway::save_counts(const Invocations& counted) {
+  const auto saved = counts_.save(counted);
+  if (!saved) log::print("invocation counts are not kept: {}", saved.error().text);
+}
+
+Task<> Gateway::keep_counts() {
+  while (true) {
+    co_await net::sleep_for(kInvocationsSaved);
+    const auto counted = co_await count_invocations();
+    save_counts(counted);
+  }
 }
 
 Task<Result<void>> Gateway::look_again() {
@@ -173,11 +248,8 @@ Task<> Gateway::MetricsHandler::serve(http::Exchange& exchange) {
     (void)sent;
     co_return;
   }
-  const auto meters = co_await gateway.meters();
-  const auto text = print_metrics(meters, *gateway.snapshot_);
-  exchange.head(200).field("Content-Type", "text/plain; version=0.0.4; charset=utf-8");
-  auto sent = co_await exchange.send(text);
-  (void)sent;
+  auto text = co_await gateway.print_all();
+  co_await answer_scrape(exchange, std::move(text));
 }
 
 }  // namespace faas::gateway

@@ -15,6 +15,8 @@
 #include "gateway/api.h"
 #include "gateway/credentials.h"
 #include "gateway/front.h"
+#include "gateway/invocation_counts.h"
+#include "gateway/metrics.h"
 #include "gateway/settings.h"
 
 namespace faas::gateway {
@@ -49,9 +51,16 @@ class Gateway final : public SnapshotListener, ApiSource {
 
   net::Core& control() override { return control_; }
   Provider& provider() override { return *provider_; }
-  Task<Meters> meters() override;
-  Task<std::shared_ptr<const Snapshot>> snapshot() override;
+  Task<std::uint64_t> invocations(std::string function) override;
+  Task<Invocations> invocations() override;
+  Task<std::string> metrics() override;
   Task<Result<void>> look_again() override;
+
+  Task<Counted> count_all();
+  Task<Invocations> count_invocations();
+  Task<std::string> print_all();
+  Task<> keep_counts();
+  void save_counts(const Invocations& counted);
 
   net::Core& control_;
   Settings settings_;
@@ -61,12 +70,15 @@ class Gateway final : public SnapshotListener, ApiSource {
   Provider* provider_ = nullptr;
   std::shared_ptr<const Snapshot> snapshot_ = std::make_shared<const Snapshot>();
   std::vector<std::unique_ptr<Worker>> workers_;
+  InvocationCounts counts_;
+  std::uint64_t scrapes_ = 0;
   MetricsHandler metrics_handler_{*this};
   http::Server metrics_server_;
   net::Fd listener_;
   net::Fd metrics_listener_;
   std::optional<net::Running<void>> doorman_;
   std::optional<net::Running<void>> metrics_doorman_;
+  std::optional<net::Running<void>> counts_keeper_;
 };
 
 }  // namespace faas::gateway

@@ -200,39 +200,6 @@ TEST(FunctionTableTest, LooksOnlyAtWhatChangedSinceTheSnapshotItHas) {
   EXPECT_NE(table.find("fn"), nullptr);
 }
 
-TEST(MetricsTest, BucketsAreCumulativeAndCountsAddUpOverCores) {
-  Meter meter;
-  meter.started = 3;
-  meter.finish(200, std::chrono::milliseconds(1));
-  meter.finish(200, std::chrono::milliseconds(30));
-  meter.finish(500, std::chrono::seconds(100));
-  Meters all;
-  all["fn.ns"].add(meter);
-  all["fn.ns"].add(meter);
-  const auto text = print_metrics(all, Snapshot{});
-  EXPECT_THAT(text, HasSubstr("gateway_function_invocation_total{code=\"200\",function_name=\"fn.ns\"} 4\n"));
-  EXPECT_THAT(text, HasSubstr("gateway_function_invocation_started{function_name=\"fn.ns\"} 6\n"));
-  EXPECT_THAT(
-      text,
-      HasSubstr("gateway_functions_seconds_bucket{code=\"200\",function_name=\"fn.ns\",le=\"0.005\"} 2\n"));
-  EXPECT_THAT(
-      text,
-      HasSubstr("gateway_functions_seconds_bucket{code=\"200\",function_name=\"fn.ns\",le=\"0.05\"} 4\n"));
-  EXPECT_THAT(
-      text,
-      HasSubstr("gateway_functions_seconds_bucket{code=\"500\",function_name=\"fn.ns\",le=\"10\"} 0\n"));
-  EXPECT_THAT(
-      text,
-      HasSubstr("gateway_functions_seconds_bucket{code=\"500\",function_name=\"fn.ns\",le=\"+Inf\"} 2\n"));
-  EXPECT_EQ(invocations(all, "fn.ns"), 6U);
-  EXPECT_EQ(invocations(all, "other.ns"), 0U);
-}
-
-TEST(MetricsTest, AFamilyWithoutSeriesIsNotPrinted) {
-  EXPECT_THAT(print_metrics({}, Snapshot{}),
-              AllOf(Not(HasSubstr("gateway_")), HasSubstr("process_cpu_seconds_total ")));
-}
-
 TEST(RoutesTest, EachIsDeclaredOnceAndSaysAllThereIsToSay) {
   std::set<std::pair<std::string_view, std::string_view>> seen;
   for (const auto& row : api_rows()) {

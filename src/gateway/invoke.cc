@@ -74,7 +74,7 @@ Task<> Invoke::serve(Request request) {
   auto function = table_.find(request.name);
   if (!function) function = co_await find_elsewhere(request, call);
   if (!function) co_return;
-  call.begin(std::move(function));
+  call.begin(table_, std::move(function));
   co_await pass_on(request, call);
 }
 

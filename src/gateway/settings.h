@@ -33,6 +33,7 @@ struct Settings {
   Duration upstream_timeout{};
   Duration shutdown_timeout{};
   std::int64_t cores = 0;
+  bool metrics_long_buckets = false;
   std::string queue;
   std::string trusted_proxies;
   std::string function_pages;

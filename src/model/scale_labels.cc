@@ -3,10 +3,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
+#include <cmath>
 #include <optional>
 
 #include "base/units.h"
 #include "model/json.h"
+#include "model/names.h"
 
 namespace faas {
 namespace {
@@ -33,6 +36,9 @@ constexpr LabelRow kLabels[] = {
     {kScaleMinLabel, "0 to 10000; default 1", "replicas a function is deployed with, and its least"},
     {kScaleMaxLabel, "1 to 10000; default 20", "its most: scaling above it stops here"},
     {kScaleFactorLabel, "1 to 100; default 20", "a step up, in percent of the maximum"},
+    {kScaleTargetLabel, "a number above 0", "the load a replica is to have; shown in the metrics"},
+    {kScaleTypeLabel, "rps, capacity, cpu, ...; default rps",
+     "what that load is counted in; shown in the metrics"},
 };
 
 }  // namespace
@@ -58,6 +64,24 @@ Result<ScaleRange> parse_scale_range(const FunctionSpec& spec) {
                                        range.min, kScaleMaxLabel, range.max));
   }
   return range;
+}
+
+ScaleWish read_scale_wish(const FunctionSpec& spec) {
+  ScaleWish wish;
+  const auto range = parse_scale_range(spec);
+  if (range) wish.min = range->min;
+  if (!spec.labels) return wish;
+  if (const auto type = spec.labels->find(std::string(kScaleTypeLabel)); type != spec.labels->end()) {
+    wish.type = type->second.substr(0, kNameBytesMax);
+  }
+  const auto target = spec.labels->find(std::string(kScaleTargetLabel));
+  if (target == spec.labels->end()) return wish;
+  const auto& text = target->second;
+  double value = 0;
+  const auto read = std::from_chars(text.data(), text.data() + text.size(), value);
+  const bool whole = read.ec == std::errc() && read.ptr == text.data() + text.size();
+  if (whole && std::isfinite(value) && value > 0) wish.target = value;
+  return wish;
 }
 
 }  // namespace faas

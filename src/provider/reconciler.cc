@@ -30,7 +30,8 @@ const FunctionSpec& spec_of(const FunctionRecord& record, Revision revision) {
 
 bool same_entry(const FunctionEntry& a, const FunctionEntry& b) {
   return a.replicas == b.replicas && a.ready == b.ready && a.why_not_ready == b.why_not_ready &&
-         a.ready_wanted == b.ready_wanted && a.setback == b.setback && a.setbacks == b.setbacks;
+         a.ready_wanted == b.ready_wanted && a.setback == b.setback && a.setbacks == b.setbacks &&
+         a.scale == b.scale;
 }
 
 }  // namespace
@@ -166,6 +167,7 @@ std::shared_ptr<const FunctionEntry> Reconciler::entry_of(const FunctionRecord& 
   auto entry = std::make_shared<FunctionEntry>();
   entry->name = record.spec.name;
   entry->replicas = record.replicas;
+  entry->scale = read_scale_wish(record.spec);
   for (const auto* replica : replicas) {
     if (replica->phase == Phase::ready) entry->ready.push_back(replica->endpoint);
   }

@@ -15,7 +15,8 @@ bool same_endpoints(const FunctionEntry& a, const FunctionEntry& b) {
 
 bool same_standing(const FunctionEntry& a, const FunctionEntry& b) {
   return a.replicas == b.replicas && a.available == b.available && a.ready_wanted == b.ready_wanted &&
-         a.setback == b.setback && a.setbacks == b.setbacks && a.startable == b.startable;
+         a.setback == b.setback && a.setbacks == b.setbacks && a.startable == b.startable &&
+         a.scale == b.scale;
 }
 
 // A provider of ours says more than OpenFaaS's: how the wanted version comes along.
@@ -39,6 +40,7 @@ void Catalogue::put(const FunctionStatus& status) {
   if (told.name_space.empty()) entry->name.name_space = kDefaultNamespace;
   const auto printed = print_function_name(entry->name);
   entry->replicas = status.replicas;
+  entry->scale = read_scale_wish(status.spec);
   entry->available = status.available_replicas;
   read_conditions(status, *entry);
   // Some tell no available replicas in lists: whether a call is answered is for the provider to say.
