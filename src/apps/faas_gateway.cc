@@ -75,6 +75,10 @@ unsigned long raise_limits() {
   return limit->before;
 }
 
+std::uint64_t mebibytes(std::int64_t count) {
+  return static_cast<std::uint64_t>(count) * 1024 * 1024;
+}
+
 struct Parts {
   gateway::Settings settings;
   std::optional<gateway::Credentials> credentials;
@@ -132,13 +136,15 @@ Result<std::unique_ptr<Provider>> open_provider(const gateway::Settings& setting
                                                 unsigned long descriptors_max, SnapshotListener& listener,
                                                 net::Core& control) {
   if (!settings.functions_provider_url.empty()) return open_external(settings, listener, control);
-  TRY_ASSIGN(auto provider, provider::LocalProvider::open({.data_dir = settings.data_dir,
-                                                           .watchdog_path = settings.watchdog_path,
-                                                           .path = search_path(),
-                                                           .release = FAAS_VERSION,
-                                                           .sha = "unknown",
-                                                           .descriptors_max = descriptors_max},
-                                                          listener, control));
+  TRY_ASSIGN(auto provider,
+             provider::LocalProvider::open({.data_dir = settings.data_dir,
+                                            .watchdog_path = settings.watchdog_path,
+                                            .path = search_path(),
+                                            .release = FAAS_VERSION,
+                                            .sha = "unknown",
+                                            .descriptors_max = descriptors_max,
+                                            .log_bytes_max = mebibytes(settings.function_log_mib)},
+                                           listener, control));
   return std::unique_ptr<Provider>(std::move(provider));
 }
 

@@ -14,6 +14,7 @@
 #include "base/result.h"
 #include "base/shared_map.h"
 #include "base/units.h"
+#include "contract/log_reader.h"
 #include "model/function_spec.h"
 #include "model/function_status.h"
 #include "model/namespaces.h"
@@ -117,6 +118,9 @@ class Provider {
   virtual Task<Result<std::vector<NamespaceSpec>>> namespaces() = 0;
   /// Errors: not_found.
   virtual Task<Result<NamespaceSpec>> name_space(std::string_view name) = 0;
+
+  /// A function's log, from the first line that is asked for. Errors: not_found.
+  virtual Task<Result<std::shared_ptr<LogReader>>> logs(const LogQuery& query) = 0;
 
   /// Errors: unavailable, where it is to be asked.
   virtual Task<Result<ProviderInfo>> info() = 0;

@@ -7,6 +7,7 @@
 
 #include "gateway/api_functions.h"
 #include "gateway/api_info.h"
+#include "gateway/api_logs.h"
 #include "gateway/api_namespaces.h"
 #include "gateway/api_secrets.h"
 
@@ -102,6 +103,13 @@ constexpr ApiRoute kRows[] = {
      .body = "ScaleRequest",
      .success = "202",
      .errors = kWaitErrors},
+    {.method = "GET",
+     .path = "/system/logs",
+     .handler = function_logs,
+     .help = "what a function printed, one object of JSON a line (application/x-ndjson), as it comes",
+     .query = "name namespace instance tail since follow",
+     .success = "200 LogLine*",
+     .errors = "400 404 501"},
     {.method = "GET",
      .path = "/system/secrets",
      .handler = list_secrets,

@@ -26,6 +26,9 @@ class ApiSource {
   virtual Task<std::uint64_t> invocations(std::string function) = 0;
   /// The same of all; who was never called is not in it.
   virtual Task<Invocations> invocations() = 0;
+  /// A function's log. Use and destroy what it gives on `control`. One that follows is stopped when the
+  /// gateway drains. Errors: as Provider::logs.
+  virtual Task<Result<std::shared_ptr<LogReader>>> open_logs(LogQuery query) = 0;
   /// Everything that is counted, as Prometheus reads it.
   virtual Task<std::string> metrics() = 0;
   /// For a name in no snapshot: where others than us change functions, returns when every core has what is
@@ -65,7 +68,7 @@ struct ApiRoute {
   std::string_view help;
   std::string_view query;    ///< its parameters: "namespace wait"
   std::string_view body;     ///< the schema of the request's body; empty: none
-  std::string_view success;  ///< "202", "200 FunctionStatus", "200 FunctionStatus[]"
+  std::string_view success;  ///< "202", "200 FunctionStatus", "200 FunctionStatus[]"; "...*": one a line
   std::string_view errors;   ///< "400 404", besides 401 and 405
 };
 

@@ -97,6 +97,11 @@ void Gateway::start(Provider& provider) {
 
 Task<std::size_t> Gateway::drain(Duration limit) {
   doorman_.reset();
+  // Who follows a log would wait for ever.
+  draining_ = true;
+  for (const auto& known : log_readers_) {
+    if (const auto reader = known.lock()) reader->stop();
+  }
   // At once, when there is no time at all: here no limit would be no end.
   const auto deadline = limit > Duration::zero() ? deadline_after(Clock::now(), limit) : Clock::now();
   // Every core first: a connection kept open there would go on with its next request.
@@ -183,6 +188,20 @@ Task<std::string> Gateway::print_all() {
 
 Task<std::string> Gateway::metrics() {
   co_return co_await net::on<std::string>(control_, [this] { return print_all(); });
+}
+
+Task<Result<std::shared_ptr<LogReader>>> Gateway::open_logs(LogQuery query) {
+  using Opened = Result<std::shared_ptr<LogReader>>;
+  co_return co_await net::on<Opened>(control_, [this, query] { return register_logs(query); });
+}
+
+Task<Result<std::shared_ptr<LogReader>>> Gateway::register_logs(LogQuery query) {
+  auto reader = co_await provider_->logs(query);
+  if (!reader) co_return reader;
+  std::erase_if(log_readers_, [](const auto& known) { return known.expired(); });
+  log_readers_.push_back(*reader);
+  if (draining_) (*reader)->stop();
+  co_return reader;
 }
 
 Task<Invocations> Gateway::invocations() {

@@ -54,11 +54,13 @@ class Gateway final : public SnapshotListener, ApiSource {
   Task<std::uint64_t> invocations(std::string function) override;
   Task<Invocations> invocations() override;
   Task<std::string> metrics() override;
+  Task<Result<std::shared_ptr<LogReader>>> open_logs(LogQuery query) override;
   Task<Result<void>> look_again() override;
 
   Task<Counted> count_all();
   Task<Invocations> count_invocations();
   Task<std::string> print_all();
+  Task<Result<std::shared_ptr<LogReader>>> register_logs(LogQuery query);
   Task<> keep_counts();
   void save_counts(const Invocations& counted);
 
@@ -72,6 +74,8 @@ class Gateway final : public SnapshotListener, ApiSource {
   std::vector<std::unique_ptr<Worker>> workers_;
   InvocationCounts counts_;
   std::uint64_t scrapes_ = 0;
+  std::vector<std::weak_ptr<LogReader>> log_readers_;
+  bool draining_ = false;
   MetricsHandler metrics_handler_{*this};
   http::Server metrics_server_;
   net::Fd listener_;

@@ -58,6 +58,12 @@ json::object json_content(std::string_view schema) {
   return {{"application/json", {{"schema", schema_of(schema)}}}};
 }
 
+// "LogLine*": one object a line.
+json::object content_of(std::string_view schema) {
+  if (!schema.ends_with('*')) return json_content(schema);
+  return {{"application/x-ndjson", {{"schema", schema_of(schema.substr(0, schema.size() - 1))}}}};
+}
+
 json::object text_answer(int status) {
   return {{"description", http::reason_of(status)},
           {"content", {{"text/plain", {{"schema", {{"type", "string"}}}}}}}};
@@ -80,7 +86,7 @@ json::object responses_of(const ApiRoute& row) {
   const auto space = row.success.find(' ');
   const auto status = row.success.substr(0, space);
   json::object success{{"description", http::reason_of(std::stoi(std::string(status)))}};
-  if (space != std::string_view::npos) success["content"] = json_content(row.success.substr(space + 1));
+  if (space != std::string_view::npos) success["content"] = content_of(row.success.substr(space + 1));
   responses[status] = success;
   const bool waits = row.query.find("wait") != std::string_view::npos;
   if (waits) {

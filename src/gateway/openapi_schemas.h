@@ -46,6 +46,11 @@ inline constexpr std::string_view kOpenapiSchemas = R"json({
   "serviceName": {"type": "string", "description": "the path's name is the one that counts"},
   "replicas": {"type": "integer", "minimum": 0, "maximum": 10000},
   "namespace": {"type": "string"}}},
+"LogLine": {"type": "object", "required": ["name", "namespace", "instance", "timestamp", "text"], "properties": {
+  "name": {"type": "string"}, "namespace": {"type": "string"},
+  "instance": {"type": "string", "description": "the replica"},
+  "timestamp": {"type": "string", "format": "date-time"},
+  "text": {"type": "string"}}},
 "SecretName": {"type": "object", "required": ["name"], "properties": {
   "name": {"type": "string", "maxLength": 253}, "namespace": {"type": "string"}}},
 "Secret": {"type": "object", "required": ["name"], "properties": {
@@ -70,6 +75,16 @@ inline constexpr std::string_view kOpenapiSchemas = R"json({
 inline constexpr std::string_view kOpenapiParameters = R"json({
 "namespace": {"name": "namespace", "in": "query", "schema": {"type": "string"},
   "description": "empty: the default one, openfaas-fn"},
+"name": {"name": "name", "in": "query", "required": true, "schema": {"type": "string"},
+  "description": "NAME or NAME.NAMESPACE"},
+"instance": {"name": "instance", "in": "query", "schema": {"type": "string"},
+  "description": "lines of this replica only"},
+"tail": {"name": "tail", "in": "query", "schema": {"type": "integer"},
+  "description": "only so many of the lines there are, the last ones; 0 or less: all"},
+"since": {"name": "since", "in": "query", "schema": {"type": "string", "format": "date-time"},
+  "description": "only lines that were printed then or later"},
+"follow": {"name": "follow", "in": "query", "schema": {"type": "boolean"},
+  "description": "and those that come, until the client goes"},
 "wait": {"name": "wait", "in": "query", "schema": {"type": "string"},
   "description": "answer when the change has come true, at most after this duration (30s; up to 10m)"}
 })json";

@@ -66,6 +66,8 @@ const Row kRows[] = {
     {"access_log", &Settings::access_log, "text", "a line for each call: text, json or off", 0, 0,
      "text json off"},
     {"access_log_queries", &Settings::access_log_queries, "false", "show queries in it, with what they hold"},
+    {"function_log_mib", &Settings::function_log_mib, "8",
+     "MiB kept of what each function prints; the oldest go first", 1, 65536},
     {"metrics_long_buckets", &Settings::metrics_long_buckets, "false",
      "tell calls of more than 10 s apart too: buckets of 30, 60, 120 and 300 s"},
     {"cores", &Settings::cores, "0", "threads that serve requests; 0: one a CPU", 0, 1024},

@@ -34,6 +34,7 @@ struct Settings {
   Duration shutdown_timeout{};
   std::int64_t cores = 0;
   bool metrics_long_buckets = false;
+  std::int64_t function_log_mib = 0;
   std::string queue;
   std::string trusted_proxies;
   std::string function_pages;

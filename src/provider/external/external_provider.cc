@@ -164,6 +164,13 @@ Task<Result<NamespaceSpec>> ExternalProvider::name_space(std::string_view name) 
   co_return body.error();
 }
 
+Task<Result<std::shared_ptr<LogReader>>> ExternalProvider::logs(const LogQuery&) {
+  co_return Error{.code = Code::unavailable,
+                  .origin = Origin::platform,
+                  .text = "logs of functions that another provider runs are not passed on: ask it for them",
+                  .status = 501};
+}
+
 Task<Result<ProviderInfo>> ExternalProvider::info() {
   auto body = co_await api_->ask({.path = "/system/info", .limit = look_limit()});
   if (!body) co_return body.error();

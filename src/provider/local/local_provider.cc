@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <random>
+#include <set>
 
 #include "base/log.h"
 #include "model/json.h"
@@ -11,6 +12,7 @@
 #include "model/scale_labels.h"
 #include "provider/local/environment.h"
 #include "provider/local/image.h"
+#include "provider/local/ring_reader.h"
 
 namespace faas::provider {
 namespace {
@@ -39,8 +41,9 @@ Result<std::unique_ptr<LocalProvider>> LocalProvider::open(LocalOptions options,
   for (const auto& line : contents.unreadable) log::line(line + "; deploy it again or remove it");
 
   TRY_ASSIGN(auto secrets, SecretStore::open(data_dir.path() + "/secrets"));
-  std::unique_ptr<LocalProvider> provider(
-      new LocalProvider(std::move(options), std::move(data_dir), std::move(store), std::move(secrets), core));
+  TRY_ASSIGN(auto logs, LogStore::open(core, data_dir.path() + "/logs", options.log_bytes_max));
+  std::unique_ptr<LocalProvider> provider(new LocalProvider(
+      std::move(options), std::move(data_dir), std::move(store), std::move(secrets), std::move(logs), core));
   TRY(provider->start_runtime(listener, std::move(contents)));
   return provider;
 }
@@ -63,7 +66,8 @@ Result<void> LocalProvider::start_runtime(SnapshotListener& listener, Store::Con
                                              .path = options_.path,
                                              .isolation = isolation_,
                                              .descriptors_max = options_.descriptors_max,
-                                             .secrets = &secrets_},
+                                             .secrets = &secrets_,
+                                             .logs = &logs_},
                                             changed_));
   const ReplicaId first_id = (std::uint64_t{std::random_device()()} << 8) + 1;
   reconciler_ = std::make_unique<Reconciler>(*runtime_, listener, changed_, first_id, options_.patience);
@@ -72,16 +76,20 @@ Result<void> LocalProvider::start_runtime(SnapshotListener& listener, Store::Con
     const auto written = store->set_proven(name, revision);
     if (!written) log::line(written.error().text);
   });
+  std::set<std::string, std::less<>> functions;
+  for (const auto& record : contents.functions) functions.insert(print_function_name(record.spec.name));
+  logs_.keep_only([&functions](const std::string& name) { return functions.contains(name); });
   reconciler_->load(std::move(contents.functions));
   return {};
 }
 
 LocalProvider::LocalProvider(LocalOptions options, DataDir data_dir, std::unique_ptr<Store> store,
-                             SecretStore secrets, net::Core& core)
+                             SecretStore secrets, LogStore logs, net::Core& core)
     : options_(std::move(options)),
       data_dir_(std::move(data_dir)),
       store_(std::move(store)),
       secrets_(std::move(secrets)),
+      logs_(std::move(logs)),
       changed_(core) {}
 
 void LocalProvider::start() {
@@ -148,6 +156,7 @@ Task<Result<void>> LocalProvider::remove(const FunctionName& name) {
   CO_TRY(check_open());
   CO_TRY(store_->remove(name));
   reconciler_->erase(name);
+  logs_.remove(name);
   co_return Result<void>();
 }
 
@@ -270,6 +279,12 @@ Task<Result<std::vector<NamespaceSpec>>> LocalProvider::namespaces() {
   std::vector<NamespaceSpec> found;
   for (const auto& [name, spec] : namespaces_) found.push_back(spec);
   co_return found;
+}
+
+Task<Result<std::shared_ptr<LogReader>>> LocalProvider::logs(const LogQuery& query) {
+  if (reconciler_->find(query.function) == nullptr) co_return not_found(query.function);
+  std::shared_ptr<LogReader> reader = std::make_shared<RingReader>(logs_.of(query.function), query);
+  co_return reader;
 }
 
 Task<Result<NamespaceSpec>> LocalProvider::name_space(std::string_view name) {

@@ -26,7 +26,8 @@ struct LocalOptions {
   std::string path;           ///< PATH of replicas: give our own, where their programs are looked up
   std::string release;        ///< of this program, for info()
   std::string sha;
-  unsigned long descriptors_max = 0;  ///< replicas' soft limit of open files; 0: ours
+  unsigned long descriptors_max = 0;              ///< replicas' soft limit of open files; 0: ours
+  std::uint64_t log_bytes_max = 8 * 1024 * 1024;  ///< kept of what each function prints
   bool isolate = true;  ///< false: replicas run as plain processes, for machines where it is in the way
   Patience patience;
 };
@@ -62,6 +63,7 @@ class LocalProvider final : public Provider {
   Task<Result<void>> update_namespace(const NamespaceSpec& spec) override;
   Task<Result<void>> remove_namespace(std::string_view name) override;
   Task<Result<std::vector<NamespaceSpec>>> namespaces() override;
+  Task<Result<std::shared_ptr<LogReader>>> logs(const LogQuery& query) override;
   Task<Result<NamespaceSpec>> name_space(std::string_view name) override;
   Task<Result<ProviderInfo>> info() override;
   bool changed_by_others() const override { return false; }
@@ -69,7 +71,7 @@ class LocalProvider final : public Provider {
 
  private:
   LocalProvider(LocalOptions options, DataDir data_dir, std::unique_ptr<Store> store, SecretStore secrets,
-                net::Core& core);
+                LogStore logs, net::Core& core);
   [[nodiscard]] Result<void> start_runtime(SnapshotListener& listener, Store::Contents contents);
   [[nodiscard]] Result<void> check_namespace(std::string_view name, Code code) const;
   [[nodiscard]] Result<void> check(const FunctionSpec& spec) const;
@@ -80,6 +82,7 @@ class LocalProvider final : public Provider {
   DataDir data_dir_;
   std::unique_ptr<Store> store_;
   SecretStore secrets_;
+  LogStore logs_;
   std::map<std::string, NamespaceSpec, std::less<>> namespaces_;
   net::Event changed_;
   process::IsolationSupport isolation_;

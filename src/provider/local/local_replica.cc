@@ -17,7 +17,7 @@ Task<> wait_for(net::Event& event) {
 LocalReplica::LocalReplica(Parts parts, net::Event& changed)
     : changed_(changed),
       replica_(std::move(parts.replica)),
-      output_(std::move(parts.label)),
+      output_(std::move(parts.label), std::move(parts.log), std::move(parts.instance)),
       child_(std::move(parts.child)),
       ready_stream_(std::move(parts.ready)),
       output_stream_(std::move(parts.output)) {

@@ -20,7 +20,9 @@ class LocalReplica final {
  public:
   struct Parts {
     Replica replica;    ///< starting
-    std::string label;  ///< before its lines in the log
+    std::string label;  ///< before its lines in the gateway's own log
+    std::shared_ptr<FunctionLog> log;
+    std::string instance;  ///< what its lines say they are from
     process::Child child;
     net::Fd ready;   ///< it writes "ready\n" here
     net::Fd output;  ///< its standard output and error

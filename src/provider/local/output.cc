@@ -28,27 +28,36 @@ std::string_view without_time(std::string_view text) {
 void Output::append(std::string_view bytes) {
   while (!bytes.empty()) {
     const auto end = bytes.find('\n');
-    const auto room = kLineBytesMax - rest_.size();
-    const auto taken = std::min(room, std::min(end, bytes.size()));
-    rest_.append(bytes.substr(0, taken));
-    bytes.remove_prefix(taken);
-    const bool ended = !bytes.empty() && bytes.front() == '\n';
-    if (ended) bytes.remove_prefix(1);
-    if (ended || rest_.size() == kLineBytesMax) {
-      line(rest_);
-      rest_.clear();
-    }
+    const auto piece = bytes.substr(0, end);
+    const auto kept = std::min(kLineBytesMax - rest_.size(), piece.size());
+    rest_.append(piece.substr(0, kept));
+    cut_bytes_ += piece.size() - kept;
+    bytes.remove_prefix(piece.size());
+    if (end == std::string_view::npos) break;
+    bytes.remove_prefix(1);
+    end_line();
   }
+  if (log_) log_->flush();
 }
 
 void Output::finish() {
-  if (!rest_.empty()) line(rest_);
+  if (!rest_.empty()) end_line();
+  if (log_) log_->flush();
+}
+
+void Output::end_line() {
+  if (cut_bytes_ > 0) rest_ += fmt::format(" [cut: {} more bytes]", cut_bytes_);
+  line(rest_);
+  // A long line's memory is not kept for the short ones that follow.
+  if (cut_bytes_ > 0) std::string().swap(rest_);
   rest_.clear();
+  cut_bytes_ = 0;
 }
 
 void Output::line(std::string_view text) {
-  text = without_time(text);
   if (text.ends_with('\r')) text.remove_suffix(1);
+  if (log_) log_->add(instance_, std::chrono::system_clock::now(), text);
+  text = without_time(text);
   log::line(label_ + std::string(text));
   if (text.find_first_not_of(" \t") == std::string_view::npos) return;
   last_lines_.emplace_back(text.substr(0, kKeptBytesMax));

@@ -211,18 +211,21 @@ Result<void> ProcessRuntime::launch(const ReplicaPlan& plan) {
   if (!child) return child.error();
 
   auto function = print_function_name(spec.name);
-  auto label = fmt::format("{} {:x}: ", function, plan.id);
-  auto replica =
-      std::make_unique<LocalReplica>(LocalReplica::Parts{.replica = {.id = plan.id,
-                                                                     .function = std::move(function),
-                                                                     .revision = plan.revision,
-                                                                     .address = "unix:" + folder + "/s",
-                                                                     .started = Clock::now()},
-                                                         .label = std::move(label),
-                                                         .child = std::move(*child),
-                                                         .ready = std::move(ready.read),
-                                                         .output = std::move(output.read)},
-                                     changed_);
+  auto instance = fmt::format("{:x}", plan.id);
+  auto label = fmt::format("{} {}: ", function, instance);
+  auto replica = std::make_unique<LocalReplica>(
+      LocalReplica::Parts{.replica = {.id = plan.id,
+                                      .function = std::move(function),
+                                      .revision = plan.revision,
+                                      .address = "unix:" + folder + "/s",
+                                      .started = Clock::now()},
+                          .label = std::move(label),
+                          .log = options_.logs ? options_.logs->of(spec.name) : nullptr,
+                          .instance = std::move(instance),
+                          .child = std::move(*child),
+                          .ready = std::move(ready.read),
+                          .output = std::move(output.read)},
+      changed_);
   replicas_.emplace(plan.id, Kept{.secrets = std::move(secrets), .replica = std::move(replica)});
   return {};
 }

@@ -12,6 +12,7 @@
 #include "net/event.h"
 #include "process/isolation.h"
 #include "provider/local/local_replica.h"
+#include "provider/local/log_store.h"
 #include "provider/local/mounted_secrets.h"
 #include "provider/runtime.h"
 
@@ -26,6 +27,7 @@ class ProcessRuntime final : public Runtime {
     process::IsolationSupport isolation;
     unsigned long descriptors_max = 0;     ///< replicas' soft limit of open files; 0: ours
     const SecretStore* secrets = nullptr;  ///< outlives the runtime
+    LogStore* logs = nullptr;              ///< outlives the runtime; null: what replicas print is not kept
   };
   /// Removes what a killed predecessor left in run/ and mounted/. Errors: invalid, failed: the text names the
   /// path.
