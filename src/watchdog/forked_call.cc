@@ -218,10 +218,11 @@ Task<Result<void>> ForkedCall::whole_output(Spool& spool) {
   co_return Result<void>();
 }
 
+// A process may close its output and read on: it gets its input until it ends.
 Task<process::ExitStatus> ForkedCall::finish() {
+  const auto status = co_await child_.wait();
   feeder_.reset();
   stdin_.close();
-  const auto status = co_await child_.wait();
   if (error_reader_ && !timed_out_ && !given_up_) co_await error_reader_->join();
   net::Timer::stop();
   counted_ = false;

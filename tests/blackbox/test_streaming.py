@@ -219,5 +219,19 @@ def test_a_background_grandchild_does_not_hold_the_answer_of_the_next(start, scr
         assert watchdog.call("GET", "/").body == b"now\n"
 
 
+@pytest.mark.parametrize("kind", ["of", "classic"])
+def test_a_function_that_closes_its_output_still_gets_its_whole_input(start, script, kind):
+    function = script("exec >&-; echo closed >&2; wc -c >&2; echo done >&2")
+    watchdog = getattr(start, kind)({"fprocess": function, "combine_output": "false"})
+    with watchdog.connect() as connection:
+        connection.send(request_bytes("POST", "/", {"Content-Length": "300000"}))
+        if kind == "of":  # the classic one reads the body before it starts the function
+            watchdog.wait_for_log("closed")
+        connection.send(b"x" * 300000)
+        assert connection.response().status == 200
+    watchdog.wait_for_log("done")
+    assert "300000\n" in watchdog.stderr()
+
+
 def test_a_function_that_closes_its_input_early_still_answers(start):
     assert start.of("head -c 10").call("POST", "/", body=b"x" * 300_000).body == b"x" * 10
