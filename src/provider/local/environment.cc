@@ -16,7 +16,8 @@ std::vector<std::string> make_environment(const FunctionSpec& spec, const Replic
   // snapshot before it is told.
   variables.try_emplace("healthcheck_interval", "0s");
   // A call has one time limit, the gateway's, which ends it here by hanging up. What the watchdog would add
-  // is for callers it does not know; it insists on a write_timeout, and warns of a shorter one than exec_timeout.
+  // is for callers it does not know; it insists on a write_timeout, and warns of a shorter one than
+  // exec_timeout.
   variables.try_emplace("exec_timeout", "24h");
   variables.try_emplace("read_timeout", "0s");
   variables.try_emplace("write_timeout", "24h");
