@@ -2,6 +2,7 @@
 # answer slowly, wrongly or not at all.
 import base64
 import concurrent.futures
+import contextlib
 import json
 import signal
 import threading
@@ -11,7 +12,7 @@ import pytest
 import programs
 import wire
 from probe_client import Told, ask, scripted
-from programs import metric
+from programs import FUNCTIONS, metric
 from scripted_upstream import answer
 from wire import chunk, eventually, request_bytes
 
@@ -202,6 +203,37 @@ def test_an_answer_that_is_cut_off_is_cut_off_for_the_caller_too(front):
         connection.send(request_bytes("GET", "/function/probe", scripted(data, "close")))
         response = connection.response()
         assert response.body == b"some" and not response.complete
+
+
+# ---- logs -------------------------------------------------------------------------------------------
+
+@contextlib.contextmanager
+def followed(gateway, name):
+    """A connection on which the head of a followed log has been read."""
+    with gateway.connect() as connection:
+        connection.send(request_bytes("GET", f"/system/logs?name={name}&follow=1",
+                                      {"Authorization": gateway.authorization}))
+        message = connection.response_head()
+        assert (message.status, message.header("Content-Type")) == (200, "application/x-ndjson")
+        yield connection, message
+
+
+def test_logs_are_the_providers_and_flow_as_they_come(front, remote):
+    front.deploy("say", f"{FUNCTIONS}/say.sh", env={"prefix_logs": "false", "mode": "streaming"})
+    with followed(front, "say") as (connection, message):
+        for word in (b"say one", b"say two"):
+            assert front.call("POST", "/function/say", body=word + b"\n").status == 200
+            connection.body_until(message, word)  # while the next has not been said
+        connection.reset()
+    logs = lambda gateway, query: gateway.api("GET", "/system/logs?name=say" + query)
+    eventually(lambda: logs(front, "").body == logs(remote, "").body)
+    assert logs(front, "").complete and b"say two" in logs(front, "").body
+    last = json.loads(logs(front, "&tail=1").body)
+    assert last["name"] == "say" and last["namespace"] == "openfaas-fn"
+    assert logs(front, f"&instance={last['instance']}").body and not logs(front, "&instance=n%26x").body
+    assert not logs(front, "&since=2200-01-01T00:00:00%2B00:00").body
+    assert front.api("GET", "/system/logs?name=nobody").status == 404
+    front.remove("say")
 
 
 # ---- what others do at the provider -----------------------------------------------------------------
@@ -403,6 +435,19 @@ def test_a_change_is_sent_once(stranger):
     script.answers["/system/scale-function/f"] = b""
     assert front.api("POST", "/system/scale-function/f", {"replicas": 2}).status == 502
     assert len(targets(upstream, "scale-function")) == 1
+
+
+def test_a_log_that_breaks_off_says_so(stranger):
+    front, script, upstream = stranger
+    line = b'{"name":"f","namespace":"openfaas-fn","instance":"i","timestamp":"2026-11-23T06:45:09Z","text":"whole"}\n'
+    script.answers["/system/logs"] = (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+                                      + chunk(line + b"no JSON\n" + line[:20]))
+    lines = [json.loads(one) for one in front.api("GET", "/system/logs?name=f").body.splitlines()]
+    assert [one["text"] for one in lines[:3]] == ["whole", "no JSON", line[:20].decode()]
+    assert upstream.url in lines[3]["text"] and "breaks off" in lines[3]["text"] and len(lines) == 4
+    script.answers["/system/logs"] = answer("501 Not Implemented", body=b"no logs here\n")
+    refused = front.api("GET", "/system/logs?name=f")
+    assert (refused.status, refused.text) == (501, "no logs here\n")
 
 
 def test_what_cannot_be_called_is_left_out_and_said(start):

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "model/foreign_status.h"
 #include "model/names.h"
+#include "provider/external/remote_log.h"
 #include "provider/external/wire.h"
 
 namespace faas::provider {
@@ -164,11 +165,11 @@ Task<Result<NamespaceSpec>> ExternalProvider::name_space(std::string_view name) 
   co_return body.error();
 }
 
-Task<Result<std::shared_ptr<LogReader>>> ExternalProvider::logs(const LogQuery&) {
-  co_return Error{.code = Code::unavailable,
-                  .origin = Origin::platform,
-                  .text = "logs of functions that another provider runs are not passed on: ask it for them",
-                  .status = 501};
+Task<Result<std::shared_ptr<LogReader>>> ExternalProvider::logs(const LogQuery& query) {
+  auto path = log_path(query, has_namespaces_ ? std::string_view(query.function.name_space) : "");
+  auto begun = co_await api_->open_stream({.path = std::move(path), .limit = options_.timeout});
+  if (!begun) co_return begun.error();
+  co_return std::make_shared<RemoteLog>(core_, std::move(*begun), options_.url);
 }
 
 Task<Result<ProviderInfo>> ExternalProvider::info() {

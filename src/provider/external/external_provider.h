@@ -58,7 +58,6 @@ class ExternalProvider final : public Provider {
   /// Names alone: labels and annotations are with name_space().
   Task<Result<std::vector<NamespaceSpec>>> namespaces() override;
   Task<Result<NamespaceSpec>> name_space(std::string_view name) override;
-  /// 501: not passed on.
   Task<Result<std::shared_ptr<LogReader>>> logs(const LogQuery& query) override;
   Task<Result<ProviderInfo>> info() override;
   bool changed_by_others() const override { return true; }

@@ -6,6 +6,7 @@
 #include "model/names.h"
 #include "provider/external/base_url.h"
 #include "provider/external/catalogue.h"
+#include "provider/external/remote_log.h"
 #include "provider/external/wire.h"
 
 namespace faas::provider {
@@ -230,6 +231,27 @@ TEST(Wire, ListsOfSecretsAreOrderedAndHaveANamespace) {
   const auto names = parse_secret_names(R"([{"name":"b"},{"name":"a","namespace":"other"}])", "ns");
   EXPECT_THAT(*names, ElementsAre(SecretName{"a", "other"}, SecretName{"b", "ns"}));
   EXPECT_FALSE(parse_secret_names(R"(["a"])", "ns"));
+}
+
+TEST(RemoteLog, IsAskedForWhatWasAskedFor) {
+  LogQuery query{.function = {"f", "ns"}, .instance = {}, .since = {}, .tail = {}, .follow = false};
+  EXPECT_EQ(log_path(query, "ns"), "/system/logs?name=f&namespace=ns");
+  EXPECT_EQ(log_path(query, ""), "/system/logs?name=f");
+  query.instance = "a&b c";
+  query.tail = 3;
+  query.follow = true;
+  query.since = LogTime();
+  EXPECT_EQ(log_path(query, ""),
+            "/system/logs?name=f&instance=a%26b%20c&since=1970-01-01T00:00:00.000000000Z&tail=3&follow=1");
+}
+
+TEST(RemoteLog, WhatOursPrintIsReadBack) {
+  const LogLine line{.function = {"f", "ns"},
+                     .instance = "i",
+                     .time = LogTime(std::chrono::nanoseconds(1234567890123456789)),
+                     .text = "a \"b\""};
+  EXPECT_EQ(print_log_line(parse_log_line(print_log_line(line))), print_log_line(line));
+  EXPECT_EQ(parse_log_line("not JSON").text, "not JSON");
 }
 
 }  // namespace

@@ -187,14 +187,25 @@ void RemoteApi::give_back(http::ClientPool::Lease lease) {
   if (lease->body_complete() && lease->head.keep_alive) pool_.give_back(std::move(lease));
 }
 
+Error RemoteApi::too_late(const RemoteRequest& request) const {
+  return about(request, {.code = Code::timeout,
+                         .origin = Origin::platform,
+                         .text = "no answer within " + print_duration(request.limit),
+                         .status = 504});
+}
+
 Task<Result<std::string>> RemoteApi::ask(RemoteRequest request) {
   const auto deadline = deadline_after(Clock::now(), request.limit);
   auto answered = co_await net::within(exchange(request), deadline);
-  if (answered) co_return std::move(*answered);
-  co_return about(request, {.code = Code::timeout,
-                            .origin = Origin::platform,
-                            .text = "no answer within " + print_duration(request.limit),
-                            .status = 504});
+  if (!answered) co_return too_late(request);
+  co_return std::move(*answered);
+}
+
+Task<Result<http::ClientPool::Lease>> RemoteApi::open_stream(RemoteRequest request) {
+  const auto deadline = deadline_after(Clock::now(), request.limit);
+  auto begun = co_await net::within(begin_logged_in(request), deadline);
+  if (!begun) co_return too_late(request);
+  co_return std::move(*begun);
 }
 
 }  // namespace faas::provider

@@ -45,6 +45,9 @@ class RemoteApi final {
   /// answer_bytes_max; 503: it cannot be reached; 504: `limit` is over. These name the provider's URL.
   [[nodiscard]] Task<Result<std::string>> ask(RemoteRequest request);
 
+  /// The same without the body: for one that has no end. `limit` is for its head.
+  [[nodiscard]] Task<Result<http::ClientPool::Lease>> open_stream(RemoteRequest request);
+
   /// Where the last connection led: "10.0.0.7:8080"; empty before the first.
   [[nodiscard]] const std::string& address() const { return address_.text(); }
   [[nodiscard]] const BaseUrl& url() const { return url_; }
@@ -60,6 +63,7 @@ class RemoteApi final {
   void give_back(http::ClientPool::Lease lease);
   [[nodiscard]] Task<Result<std::string>> exchange(const RemoteRequest& request);
   [[nodiscard]] Error about(const RemoteRequest& request, Error error) const;
+  [[nodiscard]] Error too_late(const RemoteRequest& request) const;
 
   BaseUrl url_;
   ReadLogin read_login_;
