@@ -39,7 +39,7 @@ struct FunctionEntry {
   std::uint32_t replicas = 0;                    ///< wanted
   std::vector<std::shared_ptr<Endpoint>> ready;  ///< where calls go now
   std::uint32_t available = 0;                   ///< replicas behind `ready`: one place may be several
-  std::string why_not_ready;                     ///< a sentence, when `ready` is empty and replicas > 0
+  std::string why_not_ready;                     ///< why the last start failed; empty: a call may wait
   ScaleWish scale;                               ///< what its labels ask for
 
   // How the wanted version comes along, for those who wait for it.

@@ -172,7 +172,8 @@ std::shared_ptr<const FunctionEntry> Reconciler::entry_of(const FunctionRecord& 
     if (replica->phase == Phase::ready) entry->ready.push_back(replica->endpoint);
   }
   entry->available = stands.ready;
-  if (entry->ready.empty() && entry->replicas > 0) entry->why_not_ready = describe(stands).message;
+  const bool failed = entry->ready.empty() && entry->replicas > 0 && stands.setback != nullptr;
+  if (failed) entry->why_not_ready = describe(*stands.setback);
   entry->ready_wanted = stands.ready_current;
   if (stands.setback != nullptr) {
     entry->setback = describe(*stands.setback);
