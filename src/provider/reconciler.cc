@@ -172,13 +172,12 @@ std::shared_ptr<const FunctionEntry> Reconciler::entry_of(const FunctionRecord& 
     if (replica->phase == Phase::ready) entry->ready.push_back(replica->endpoint);
   }
   entry->available = stands.ready;
-  const bool failed = entry->ready.empty() && entry->replicas > 0 && stands.setback != nullptr;
-  if (failed) entry->why_not_ready = describe(*stands.setback);
   entry->ready_wanted = stands.ready_current;
   if (stands.setback != nullptr) {
     entry->setback = describe(*stands.setback);
     entry->setbacks = stands.setback->total;
     entry->startable = stands.setback->reason == kCrashLoop;
+    if (entry->ready.empty() && entry->replicas > 0) entry->why_not_ready = entry->setback;
   }
   return entry;
 }
