@@ -4,6 +4,7 @@ import pathlib
 import shutil
 import signal
 import stat
+import subprocess
 import tempfile
 
 import pytest
@@ -54,6 +55,17 @@ class Starter:
         _need("faas-gateway")
         _need("of-watchdog")
         return self.keep(programs.Gateway, settings, **options)
+
+    def gateway_as_nobody(self):
+        """A gateway without root, in user namespaces; skips where only root gets those."""
+        as_nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
+        if subprocess.run([*as_nobody, "unshare", "-Un", "true"], capture_output=True, check=False).returncode:
+            pytest.skip("this machine gives user namespaces to root only")
+        folder = tempfile.mkdtemp(prefix="faas-g-")
+        os.mkdir(f"{folder}/tmp")
+        for path in (folder, f"{folder}/tmp"):
+            os.chown(path, 65534, 65534)
+        return self.gateway(folder=folder, wrapper=as_nobody)
 
     def program(self, name, arguments=(), environment=None, **options):
         _need(name)

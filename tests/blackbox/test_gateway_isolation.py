@@ -54,14 +54,7 @@ def test_a_function_cannot_be_reached_but_through_the_gateway(start):
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="the other tests show it")
 def test_the_gateway_runs_without_root(start):
-    as_nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
-    if subprocess.run([*as_nobody, "unshare", "-Un", "true"], capture_output=True, check=False).returncode:
-        pytest.skip("this machine gives user namespaces to root only")
-    folder = tempfile.mkdtemp(prefix="faas-g-")
-    os.mkdir(f"{folder}/tmp")
-    for path in (folder, f"{folder}/tmp"):
-        os.chown(path, 65534, 65534)
-    gateway = start.gateway(folder=folder, wrapper=as_nobody)
+    gateway = start.gateway_as_nobody()
     check_shut_in(looks(gateway))
     gateway.deploy("cat", "cat")
     assert gateway.call("POST", "/function/cat", body=b"x").body == b"x"

@@ -290,14 +290,7 @@ def test_it_survives_a_kill_and_what_replicas_had_does_not(start):
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="the other tests show it")
 def test_a_gateway_without_root_has_them_too(start):
-    as_nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
-    if subprocess.run([*as_nobody, "unshare", "-Un", "true"], capture_output=True, check=False).returncode:
-        pytest.skip("this machine gives user namespaces to root only")
-    folder = tempfile.mkdtemp(prefix="faas-g-")
-    os.mkdir(f"{folder}/tmp")
-    for path in (folder, f"{folder}/tmp"):
-        os.chown(path, 65534, 65534)
-    gateway = start.gateway(folder=folder, wrapper=as_nobody)
+    gateway = start.gateway_as_nobody()
     create(gateway, "theirs", VALUE)
     shows(gateway, "theirs", "theirs")
     assert gateway.call("GET", "/function/theirs").text == VALUE
